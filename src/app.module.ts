@@ -1,0 +1,53 @@
+import { type DynamicModule, Global, Module } from '@nestjs/common';
+import { type Logger } from 'pino';
+import { AuthModule } from './auth/auth.module.js';
+import { CREDENTIALS, type Credentials } from './config/credentials.js';
+import { Settings } from './config/settings.js';
+import { type DatabaseAddress } from './database/connection.js';
+import { DatabaseModule } from './database/database.module.js';
+import { HealthModule } from './health/health.module.js';
+import { HttpModule } from './http/http.module.js';
+import { KeyValueModule } from './key-value/key-value.module.js';
+import { LOGGER } from './logging/logger.js';
+import { ProblemFilter } from './problem/problem.filter.js';
+
+/** Everything that is decided before the application exists. */
+export interface AppContext {
+  settings: Settings;
+  credentials: Credentials;
+  logger: Logger;
+  /** Of the embedded database, or the text of `DATABASE_URL`. */
+  database: DatabaseAddress | string;
+}
+
+/** Makes the start-up decisions injectable everywhere. */
+@Global()
+@Module({})
+class ContextModule {
+  static with({ settings, credentials, logger }: AppContext): DynamicModule {
+    const providers = [
+      { provide: Settings, useValue: settings },
+      { provide: CREDENTIALS, useValue: credentials },
+      { provide: LOGGER, useValue: logger },
+    ];
+    return { module: ContextModule, providers, exports: providers.map(({ provide }) => provide) };
+  }
+}
+
+@Module({})
+export class AppModule {
+  static with(context: AppContext): DynamicModule {
+    return {
+      module: AppModule,
+      imports: [
+        ContextModule.with(context),
+        DatabaseModule.at(context.database),
+        HttpModule,
+        AuthModule,
+        HealthModule,
+        KeyValueModule,
+      ],
+      providers: [ProblemFilter],
+    };
+  }
+}

@@ -1,0 +1,33 @@
+import { createSecretKey, type KeyObject } from 'node:crypto';
+
+/** One access key of the configuration API. The secret is kept as a `KeyObject`: it cannot be printed by accident and signs faster. */
+export interface AccessKey {
+  /** What clients send as `Credential`; may hold `:`, `/`, `+` and `-`. */
+  readonly id: string;
+  readonly secret: KeyObject;
+  /** True when only GET and HEAD are allowed (Azure contract section 9.1). */
+  readonly isReadOnly: boolean;
+}
+
+/** @param secret the shared secret in base64, as it stands in a connection string */
+export function createAccessKey(id: string, secret: string, isReadOnly: boolean): AccessKey {
+  return { id, secret: createSecretKey(secret, 'base64'), isReadOnly };
+}
+
+/** The access keys that are valid now, in memory, found by id. Who may change them, and where they are stored, is decided elsewhere. */
+export class AccessKeyStore {
+  #keys: ReadonlyMap<string, AccessKey> = new Map();
+
+  constructor(keys: Iterable<AccessKey> = []) {
+    this.replace(keys);
+  }
+
+  find(id: string): AccessKey | undefined {
+    return this.#keys.get(id);
+  }
+
+  /** Takes the given keys in place of all former ones, at once: no request sees a mixture. Of two with one id the last counts. */
+  replace(keys: Iterable<AccessKey>): void {
+    this.#keys = new Map(Array.from(keys, (key) => [key.id, key]));
+  }
+}

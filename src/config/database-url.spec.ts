@@ -1,0 +1,46 @@
+import { isDatabaseUrl, withoutPassword } from './database-url.js';
+
+describe('isDatabaseUrl', () => {
+  it.each([
+    'postgres://localhost',
+    'postgresql://user@localhost:5432/db',
+    'postgres://u:p@h1:5432,h2:5432/db',
+    'postgres://u:p@h1,h2,h3/db?target_session_attrs=read-write',
+    'postgres://u:p@[::1]:5432/db',
+    'postgres://u:p@%2Fvar%2Frun%2Fpostgresql/db',
+    'postgres://u:p%40ss@h/db',
+  ])('accepts %s', (text) => {
+    expect(isDatabaseUrl(text)).toBe(true);
+  });
+
+  it.each([
+    '',
+    'postgres',
+    'postgres:',
+    'postgres://',
+    'postgres:///db',
+    'http://localhost/db',
+    'POSTGRES://localhost/db',
+    'postgres://h:0/db',
+    'postgres://h:65536/db',
+    'postgres://h:port/db',
+    'postgres://h1,/db',
+    'postgres://h 1/db',
+    'postgres://h/db\n',
+  ])('refuses %p', (text) => {
+    expect(isDatabaseUrl(text)).toBe(false);
+  });
+});
+
+describe('withoutPassword', () => {
+  it.each([
+    ['postgres://u:hush@h:5432/db', 'postgres://u@h:5432/db'],
+    ['postgresql://u:hu@sh@h/db', 'postgres://u@h/db'],
+    ['postgres://u:hush@h1:5432,h2:5433/db?password=hush', 'postgres://u@h1:5432,h2:5433/db'],
+    ['postgres://:hush@h', 'postgres://h'],
+    ['postgres://u:hush@%2Fsocket%2Fdir/db', 'postgres://u@%2Fsocket%2Fdir/db'],
+    ['nonsense:hush', 'a PostgreSQL database'],
+  ])('shows %s as %s', (text, shown) => {
+    expect(withoutPassword(text)).toBe(shown);
+  });
+});

@@ -1,0 +1,54 @@
+/**
+ * Connection URLs as libpq reads them: `postgres://user:password@host:5432,host2:5432/name?…`. Node's own URL class knows neither
+ * several hosts nor a socket folder (`%2Fvar%2Frun%2Fpostgresql`) as the host, so these few rules are kept here.
+ */
+
+interface DatabaseUrl {
+  /** Decoded only where needed; empty when the URL has none. */
+  user: string;
+  /** At least one, each `host` or `host:port`, as written. */
+  hosts: string[];
+  /** Database name, as written; empty when the URL has none. */
+  name: string;
+}
+
+const SCHEMES = ['postgres://', 'postgresql://'];
+
+function parse(text: string): DatabaseUrl | null {
+  const scheme = SCHEMES.find((candidate) => text.startsWith(candidate));
+  if (scheme === undefined || /[\s\p{Cc}]/u.test(text)) return null;
+  const rest = before(text.slice(scheme.length), '?');
+  const slash = rest.indexOf('/');
+  const server = slash < 0 ? rest : rest.slice(0, slash);
+  // The last "@" ends the credentials, so that a password with an unencoded "@" is never taken for a part of the host and shown.
+  const at = server.lastIndexOf('@');
+  const hosts = server.slice(at + 1).split(',');
+  if (!hosts.every(isHostAndPort)) return null;
+  return { user: at < 0 ? '' : before(server.slice(0, at), ':'), hosts, name: slash < 0 ? '' : rest.slice(slash + 1) };
+}
+
+/** `host`, `host:port`, `[ipv6]:port` or `%2Fsocket%2Ffolder`. */
+function isHostAndPort(text: string): boolean {
+  const match = /^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+|%2[Ff][A-Za-z0-9._%-]*)(:(\d{1,5}))?$/.exec(text);
+  if (match === null) return false;
+  return match[3] === undefined || (Number(match[3]) >= 1 && Number(match[3]) <= 65_535);
+}
+
+function before(text: string, mark: string): string {
+  const at = text.indexOf(mark);
+  return at < 0 ? text : text.slice(0, at);
+}
+
+/** Whether the text names at least one PostgreSQL server. */
+export function isDatabaseUrl(text: string): boolean {
+  return parse(text) !== null;
+}
+
+/** The same place without password and without options, fit to be shown: `postgres://user@h1:5432,h2:5432/name`. */
+export function withoutPassword(databaseUrl: string): string {
+  const url = parse(databaseUrl);
+  if (url === null) return 'a PostgreSQL database';
+  const user = url.user === '' ? '' : `${url.user}@`;
+  const name = url.name === '' ? '' : `/${url.name}`;
+  return `postgres://${user}${url.hosts.join(',')}${name}`;
+}

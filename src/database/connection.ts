@@ -1,0 +1,91 @@
+import { type ClientConfig } from 'pg';
+import { parse } from 'pg-connection-string';
+import { type DataSourceOptions } from 'typeorm';
+import { type DatabaseAddress } from './embedded/embedded-postgres.options.js';
+import { migrations } from './migrations/index.js';
+import { type Host, serviceClientClass } from './service-client.js';
+
+export type { DatabaseAddress };
+
+/**
+ * Session settings of every connection (reliability §4.6), in milliseconds. `statement_timeout` bounds one statement,
+ * `lock_timeout` a wait for a row, and the check interval ends statements whose client is gone.
+ */
+const SESSION = {
+  statement_timeout: 5000,
+  lock_timeout: 2000,
+  idle_in_transaction_session_timeout: 10_000,
+  client_connection_check_interval: 2000,
+};
+
+export interface ConnectionOptions {
+  /** Connections per process. */
+  poolMax: number;
+  /** True behind a transaction pooler, which forwards no start-up options. */
+  pooler?: boolean;
+}
+
+/**
+ * The one description of how we connect: the service, the migrations and TypeORM's command line all use it.
+ *
+ * @param address of the embedded database, or the text of `DATABASE_URL`
+ */
+export function dataSourceOptions(address: DatabaseAddress | string, options: ConnectionOptions): DataSourceOptions {
+  const servers = typeof address === 'string' ? singleHostUrls(address).map(fromUrl) : [address];
+  const { user, password, database, ssl } = servers[0] as ClientConfig;
+  const hosts: Host[] = servers.map(({ host, port }) => ({ host, port }));
+  const session = Object.entries(SESSION).map(([name, value]) => `-c ${name}=${value}`);
+  return {
+    type: 'postgres',
+    host: hosts[0]!.host,
+    port: hosts[0]!.port,
+    username: user,
+    password: password as string,
+    database,
+    ...(ssl === undefined ? {} : { ssl: ssl as boolean | object }),
+    migrations,
+    migrationsTableName: 'migration',
+    migrationsTransactionMode: 'each',
+    synchronize: false,
+    installExtensions: false,
+    logging: false,
+    applicationName: 'latchkey',
+    poolSize: options.poolMax,
+    extra: {
+      Client: serviceClientClass(hosts),
+      // A request waits this long for a connection before it is answered 503.
+      connectionTimeoutMillis: 500,
+      idleTimeoutMillis: 0,
+      keepAlive: true,
+      ...(options.pooler ? {} : { options: session.join(' ') }),
+    },
+    // The pool has already dropped the connection; the next request opens another.
+    poolErrorHandler: () => undefined,
+  };
+}
+
+/**
+ * One URL for each of the servers that a URL lists, in its order. The parser that the driver uses knows a single host only; the last
+ * `@` before the path ends the credentials.
+ */
+function singleHostUrls(url: string): string[] {
+  const schemeEnd = url.indexOf('://') + 3;
+  const pathStart = url.indexOf('/', schemeEnd);
+  const serverEnd = pathStart < 0 ? url.length : pathStart;
+  const hostsStart = url.lastIndexOf('@', serverEnd - 1) >= schemeEnd ? url.lastIndexOf('@', serverEnd - 1) + 1 : schemeEnd;
+  const hosts = url.slice(hostsStart, serverEnd).split(',');
+  return hosts.map((host) => url.slice(0, hostsStart) + host + url.slice(serverEnd));
+}
+
+/** Our own reading of a URL: TypeORM's loses unix socket folders and TLS parameters. */
+function fromUrl(url: string): ClientConfig {
+  const { host, port, user, password, database, ssl } = parse(url);
+  return {
+    host: host ?? 'localhost',
+    port: Number(port ?? 5432),
+    user: user ?? 'postgres',
+    password: password ?? '',
+    database: database ?? user ?? 'postgres',
+    ...(ssl === undefined ? {} : { ssl: ssl as ClientConfig['ssl'] }),
+  };
+}

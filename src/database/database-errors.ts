@@ -1,0 +1,40 @@
+import { invalidArgument, outcomeUnknown, unavailable } from '../problem/catalogue.js';
+import { Problem } from '../problem/problem.js';
+
+/** Whether repeating the whole statement is both safe and likely to help. */
+const RETRYABLE = new Set(['40001', '40P01', '55P03']);
+/** The statement was refused or cut off by the server's state, not by its content. */
+const SERVER_STATE = new Set(['57014', '57P01', '57P02', '57P03', '53300', '53100', '53200', '25006', '25P03']);
+/** Input that validation should have refused first. */
+const BAD_INPUT = new Set(['22021', '22P05', '22003', '22008', '22023', '54000']);
+
+export function sqlState(error: unknown): string | undefined {
+  const code = (error as { code?: unknown } | null)?.code;
+  return typeof code === 'string' && code.length === 5 ? code : undefined;
+}
+
+export const isRetryable = (error: unknown): boolean => RETRYABLE.has(sqlState(error) ?? '');
+
+/** A connection that broke: the driver's own errors carry no SQLSTATE, and class 08 means the same. */
+export function isConnectionLost(error: unknown): boolean {
+  const state = sqlState(error);
+  if (state !== undefined && /^[0-9A-Z]{5}$/.test(state)) return state.startsWith('08') || state.startsWith('57P0');
+  return error instanceof Error && !(error instanceof Problem);
+}
+
+/**
+ * Names a failed statement as reliability promise P13 asks: a write that was under way when its connection broke has an unknown
+ * outcome; everything else either did not happen or is a defect.
+ *
+ * @param wasSent whether the statement had been handed to a working connection
+ */
+export function toDatabaseProblem(error: unknown, isWrite: boolean, wasSent: boolean): unknown {
+  if (error instanceof Problem) return error;
+  const state = sqlState(error);
+  if (state !== undefined && BAD_INPUT.has(state)) return invalidArgument('request');
+  // 57014, 53xxx and 25006 are the server's own word that nothing was changed; the others break the connection mid-way.
+  const isRefusal = state !== undefined && (SERVER_STATE.has(state) || RETRYABLE.has(state)) && !state.startsWith('57P0');
+  if (isRefusal) return unavailable(500, { cause: error });
+  if (isConnectionLost(error)) return isWrite && wasSent ? outcomeUnknown(error) : unavailable(500, { cause: error });
+  return error;
+}

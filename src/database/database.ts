@@ -1,0 +1,106 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { InjectDataSource } from '@nestjs/typeorm';
+import { type Pool, type PoolClient } from 'pg';
+import { type DataSource } from 'typeorm';
+import { Settings } from '../config/settings.js';
+import { outcomeUnknown, unavailable } from '../problem/catalogue.js';
+import { isConnectionLost, isRetryable, toDatabaseProblem } from './database-errors.js';
+
+/** One named SQL statement; the name identifies the prepared plan on each connection, so one name never has two texts. */
+export interface Statement {
+  readonly name: string;
+  readonly text: string;
+  /** Whether it changes anything: decides what a broken connection means for the caller. */
+  readonly isWrite: boolean;
+}
+
+/** A row as the driver delivers it in array mode: cheaper than objects, in the order of the statement's own column list. */
+export type Row = readonly unknown[];
+
+/** Requests waiting for a connection beyond which a new one is refused at once (reliability §4.6). */
+const MAX_WAITING = 1000;
+/** Database work of one request in milliseconds; past it the connection is destroyed, for a timed-out one stays stuck. */
+const DEADLINE_MS = 8000;
+const MAX_ATTEMPTS = 4;
+
+/**
+ * Runs the hot statements: one round trip each, prepared by name, on TypeORM's own pool. TypeORM's query method is passed by only
+ * because it cannot name a statement, which would cost a parse and a plan per request.
+ */
+@Injectable()
+export class Database {
+  private readonly pool: Pool;
+
+  constructor(
+    @InjectDataSource() private readonly dataSource: DataSource,
+    @Inject(Settings) private readonly settings: Settings,
+  ) {
+    this.pool = (dataSource.driver as unknown as { master: Pool }).master;
+  }
+
+  /** Runs one statement as its own transaction; throws a problem when the database is away, busy or gone half-way. */
+  async query(statement: Statement, values: readonly unknown[]): Promise<Row[]> {
+    for (let attempt = 1; ; attempt++) {
+      let wasSent = false;
+      try {
+        const client = await this.acquire();
+        wasSent = true;
+        return await this.run(client, statement, values);
+      } catch (error) {
+        const mayRepeat = isRetryable(error) || (isConnectionLost(error) && !statement.isWrite && attempt === 1);
+        if (!mayRepeat || attempt >= MAX_ATTEMPTS) throw toDatabaseProblem(error, statement.isWrite, wasSent);
+        await jitter(attempt);
+      }
+    }
+  }
+
+  private async acquire(): Promise<PoolClient> {
+    if (this.pool.waitingCount >= MAX_WAITING) throw unavailable();
+    try {
+      return await this.pool.connect();
+    } catch (error) {
+      throw unavailable(500, { cause: error });
+    }
+  }
+
+  private async run(client: PoolClient, statement: Statement, values: readonly unknown[]): Promise<Row[]> {
+    let timer: NodeJS.Timeout | undefined;
+    try {
+      const deadline = new Promise<never>((_, reject) => {
+        timer = setTimeout(() => {
+          const cause = new Error(`statement ${statement.name} passed its deadline of ${DEADLINE_MS} ms`);
+          reject(statement.isWrite ? outcomeUnknown(cause) : unavailable(500, { cause }));
+        }, DEADLINE_MS);
+      });
+      const query = client.query<unknown[]>({
+        name: this.settings.dbPooler ? undefined : statement.name,
+        text: statement.text,
+        values: values as unknown[],
+        rowMode: 'array',
+      });
+      const result = await Promise.race([query, deadline]);
+      client.release();
+      return result.rows;
+    } catch (error) {
+      // A connection whose statement was cut off is never reused: it may still be waiting for that statement.
+      client.release(isRetryable(error) ? undefined : (error as Error));
+      throw error;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Rows of a rare query, outside every hot path. */
+  async queryRows<T>(text: string, values: unknown[] = []): Promise<T[]> {
+    try {
+      return await this.dataSource.query<T[]>(text, values);
+    } catch (error) {
+      throw toDatabaseProblem(error, true, true);
+    }
+  }
+}
+
+/** A short random pause, longer with each attempt, so that statements that met in a deadlock do not meet again. */
+function jitter(attempt: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, Math.random() * 20 * attempt));
+}

@@ -1,0 +1,81 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { type Logger } from 'pino';
+import { DataSource } from 'typeorm';
+import { SettingsError } from '../config/settings-error.js';
+import { type DatabaseAddress, dataSourceOptions } from './connection.js';
+import { sqlState } from './database-errors.js';
+
+/** Key of the advisory lock that lets one process at a time migrate; any fixed number that no other program uses. */
+const MIGRATION_LOCK = '4841230198563201';
+/** Milliseconds between two attempts to reach a database that is not there yet. */
+const RETRY_MS = 500;
+/** Wrong password, unknown role, unknown database: waiting does not mend these. */
+const HOPELESS = new Set(['28000', '28P01', '3D000', '42501']);
+
+/**
+ * Waits for the database and brings its schema to head. Processes that start together take turns on a lock of the migrating
+ * connection itself: four at once without it and three of them fail.
+ *
+ * @param mayMigrate false only checks, and refuses a schema that is behind
+ */
+export async function migrate(
+  address: DatabaseAddress | string,
+  mayMigrate: boolean,
+  logger: Logger,
+): Promise<void> {
+  const options = dataSourceOptions(address, { poolMax: 2 });
+  const source = await connect(options, logger);
+  try {
+    await assertDurable(source, logger);
+    if (!mayMigrate) {
+      if (await source.showMigrations()) {
+        throw new SettingsError(['MIGRATE_ON_START is false and the schema is behind: run npm run migration:run first']);
+      }
+      return;
+    }
+    const runner = source.createQueryRunner();
+    try {
+      // A migration may take longer than a request may, and the others wait for it.
+      await runner.query(`SET statement_timeout = 0`);
+      await runner.query(`SET lock_timeout = 0`);
+      await runner.query(`SELECT pg_advisory_lock(${MIGRATION_LOCK})`);
+      const done = await source.runMigrations();
+      if (done.length > 0) logger.info({ migrations: done.map(({ name }) => name) }, 'schema brought up to date');
+      await runner.query(`SELECT pg_advisory_unlock(${MIGRATION_LOCK})`);
+    } finally {
+      await runner.release();
+    }
+  } finally {
+    await source.destroy();
+  }
+}
+
+async function connect(options: ReturnType<typeof dataSourceOptions>, logger: Logger): Promise<DataSource> {
+  for (let attempt = 1; ; attempt++) {
+    const source = new DataSource(options);
+    try {
+      return await source.initialize();
+    } catch (error) {
+      const { message } = error as Error;
+      if (HOPELESS.has(sqlState(error) ?? '')) throw new SettingsError([`DATABASE_URL: the database refuses us: ${message}`]);
+      if (attempt % 10 === 1) logger.warn({ reason: message }, 'the database cannot be reached yet; trying again');
+      await pause(RETRY_MS);
+    }
+  }
+}
+
+/** Promise P1 holds only on a server that flushes: refuse one that does not, and say so when commits are asynchronous. */
+async function assertDurable(source: DataSource, logger: Logger): Promise<void> {
+  const [{ fsync, full_page_writes: fullPageWrites, synchronous_commit: synchronousCommit }] = await source.query<
+    [Record<string, string>]
+  >(`SELECT current_setting('fsync') AS fsync, current_setting('full_page_writes') AS full_page_writes,
+            current_setting('synchronous_commit') AS synchronous_commit`);
+  if ((fsync === 'off' || fullPageWrites === 'off') && process.env['NODE_ENV'] !== 'test') {
+    throw new SettingsError([
+      'DATABASE_URL: this server runs with fsync or full_page_writes off and may lose acknowledged writes: turn them on',
+    ]);
+  }
+  if (synchronousCommit === 'off') {
+    logger.warn('synchronous_commit is off: acknowledged writes may be lost when the database crashes');
+  }
+}

@@ -1,0 +1,5 @@
+import { KeyValue1763000000001 } from './1763000000001-key-value.js';
+import { AccessKey1763000000002 } from './1763000000002-access-key.js';
+
+/** Every migration, oldest first. Listed by hand: a glob would find nothing in a bundle and everything in a test run. */
+export const migrations = [KeyValue1763000000001, AccessKey1763000000002];

@@ -1,0 +1,179 @@
+import { type IncomingMessage, type ServerResponse } from 'node:http';
+import { type ExecutionContext, Inject, Injectable } from '@nestjs/common';
+import { AccessLog } from '../logging/access-log.js';
+import {
+  forbidden,
+  headersTooLarge,
+  malformedPath,
+  methodNotAllowed,
+  notFound,
+  uriTooLong,
+} from '../problem/catalogue.js';
+import { Problem } from '../problem/problem.js';
+import { toProblem } from '../problem/to-problem.js';
+import { type Answer } from './answer.js';
+import { type ApiRequest } from './api-request.js';
+import { LeanContext } from './lean-context.js';
+import { announcesBody, ClientGone, readBody } from './request-body.js';
+import { type Route, RouteTable } from './route-table.js';
+import { type Surface, SURFACES } from './surface.js';
+
+/** Header lines read before 431 (docs/limits.md); a client with more is broken or hostile. */
+const MAX_HEADER_LINES = 200;
+/** Characters of a request target read before 414; long filters with five alternatives fit many times over. */
+const MAX_TARGET_LENGTH = 16_384;
+
+type ExpressHandler = (incoming: IncomingMessage, response: ServerResponse) => void;
+
+/**
+ * The one way from the node server to a controller's method for every compatible API: surface, route, body, guards, method, answer
+ * (docs/adr/0002 has the measurements behind it). Express and Nest's own pipeline only serve the paths that a surface leaves cold.
+ */
+@Injectable()
+export class Dispatcher {
+  private readonly tables = new Map<Surface, RouteTable>();
+  private readonly bySegment = new Map<string, Surface>();
+  private readonly fallback: Surface;
+  private isDraining = false;
+
+  constructor(
+    @Inject(SURFACES) surfaces: readonly Surface[],
+    private readonly accessLog: AccessLog,
+  ) {
+    for (const surface of surfaces) {
+      this.tables.set(surface, new RouteTable());
+      for (const segment of surface.segments) this.bySegment.set(segment, surface);
+    }
+    // Every path that no surface claims belongs to the last one.
+    this.fallback = surfaces.at(-1)!;
+  }
+
+  /** Adds a controller method; called once per route while the application starts. */
+  addRoute(surfaceName: string, route: Route): void {
+    const entry = [...this.tables].find(([surface]) => surface.name === surfaceName);
+    if (!entry) throw new Error(`no surface is named ${surfaceName}`);
+    entry[1].add(route);
+  }
+
+  /** Every hot route with the surface that it belongs to. */
+  *routes(): Iterable<{ surface: Surface; route: Route }> {
+    for (const [surface, table] of this.tables) for (const route of table.routes()) yield { surface, route };
+  }
+
+  /** From now on each answer asks its client to close the connection. */
+  drain(): void {
+    this.isDraining = true;
+  }
+
+  /** Serves one request of the node server; what a surface leaves cold goes to `express`. */
+  serve(incoming: IncomingMessage, response: ServerResponse, express: ExpressHandler): void {
+    const startedAt = performance.now();
+    const path = incoming.url!;
+    const start = segmentStart(path);
+    const end = segmentEnd(path, start);
+    const segment = path.slice(start, end);
+    const surface = this.bySegment.get(segment) ?? this.fallback;
+    const request = surface.createRequest(incoming);
+    if (surface.coldSegments?.includes(segment)) {
+      response.on('finish', () => this.accessLog.write(request, response.statusCode, startedAt));
+      return express(incoming, response);
+    }
+    const rest = path.charCodeAt(end) === SLASH ? request.path.slice(end + 1) : undefined;
+    this.answer(surface, request, incoming, segment, rest)
+      .catch((error: unknown) => this.answerError(surface, request, error))
+      .then((answer) => {
+        if (answer === null) return;
+        this.write(surface, request, answer, incoming, response);
+        this.accessLog.write(request, answer.status, startedAt);
+      })
+      .catch((error: unknown) => {
+        this.accessLog.failure(request, error);
+        response.destroy();
+      });
+  }
+
+  private async answer(
+    surface: Surface,
+    request: ApiRequest,
+    incoming: IncomingMessage,
+    segment: string,
+    rest: string | undefined,
+  ): Promise<Answer> {
+    if (request.target.length > MAX_TARGET_LENGTH) throw uriTooLong();
+    if (request.rawHeaders.length > 2 * MAX_HEADER_LINES) throw headersTooLarge();
+    if (isDotSegment(segment)) throw malformedPath();
+    if (request.method === 'OPTIONS') {
+      const preflight = surface.preflight(request);
+      if (preflight) return preflight;
+    }
+    const match = this.tables.get(surface)!.match(segment, rest);
+    if (!match) throw surface.unmatched?.(request) ?? notFound();
+    const { routes } = match;
+    const route = routes.get(request.method) ?? (request.method === 'HEAD' ? routes.get('GET') : undefined);
+    if (!route) throw methodNotAllowed([...routes.keys()]);
+    request.route = route;
+    request.params = match.params;
+    surface.routed?.(request);
+    if (announcesBody(incoming)) request.body = await readBody(incoming, surface.maxBodyBytes);
+    if (route.guards.length > 0) {
+      const context: ExecutionContext = new LeanContext(request);
+      for (const guard of route.guards) {
+        // Most guards decide at once; awaiting only those that do not keeps a turn of the event loop out of every request.
+        const verdict = guard.canActivate(context);
+        if (verdict !== true && !(await verdict)) throw forbidden();
+      }
+    }
+    return route.handle(request);
+  }
+
+  private answerError(surface: Surface, request: ApiRequest, error: unknown): Answer | null {
+    if (error instanceof ClientGone) return null;
+    const problem = error instanceof Problem ? error : toProblem(error);
+    if (problem.status >= 500) this.accessLog.failure(request, problem.cause ?? problem);
+    return surface.render(problem, request);
+  }
+
+  private write(
+    surface: Surface,
+    request: ApiRequest,
+    answer: Answer,
+    incoming: IncomingMessage,
+    response: ServerResponse,
+  ): void {
+    const { headers, body } = answer;
+    surface.addHeaders(headers, request, answer.status);
+    if (body !== null) headers.push('Content-Length', String(Buffer.byteLength(body)));
+    else if (answer.status !== 204 && answer.status !== 304) headers.push('Content-Length', '0');
+    // A body that was refused unread would be taken for the next request on this connection.
+    const isUnread = !incoming.complete && announcesBody(incoming);
+    if (this.isDraining || isUnread) headers.push('Connection', 'close');
+    response.writeHead(answer.status, headers);
+    response.end(body);
+    if (isUnread) response.once('finish', () => incoming.destroy());
+  }
+}
+
+const SLASH = 0x2f;
+const QUESTION_MARK = 0x3f;
+
+function segmentStart(target: string): number {
+  let position = 0;
+  while (target.charCodeAt(position) === SLASH) position++;
+  return position;
+}
+
+function segmentEnd(target: string, start: number): number {
+  let position = start;
+  for (; position < target.length; position++) {
+    const code = target.charCodeAt(position);
+    if (code === SLASH || code === QUESTION_MARK) break;
+  }
+  return position;
+}
+
+/** `.`, `..` and their encoded spellings: a proxy in front may have resolved them differently than we would. */
+function isDotSegment(segment: string): boolean {
+  if (segment.length === 0 || segment.length > 6) return false;
+  const plain = segment.replace(/%2e/gi, '.');
+  return plain === '.' || plain === '..';
+}

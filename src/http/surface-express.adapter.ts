@@ -1,0 +1,62 @@
+import { createServer as createHttpServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createHttpsServer, type ServerOptions as HttpsServerOptions } from 'node:https';
+import { type Socket } from 'node:net';
+import { type NestApplicationOptions } from '@nestjs/common';
+import { ExpressAdapter } from '@nestjs/platform-express';
+import { type Dispatcher } from './dispatcher.js';
+
+/**
+ * Time and size limits of a connection. Node's own (60 s for headers, 300 s for a request, checked each 30 s) let a few hundred
+ * slow senders hold every connection (docs/limits.md).
+ */
+const CONNECTION_LIMITS = {
+  headersTimeout: 10_000,
+  requestTimeout: 30_000,
+  connectionsCheckingInterval: 5_000,
+  maxHeaderSize: 32 * 1024,
+  keepAliveTimeout: 65_000,
+};
+const MAX_CONNECTIONS = 5_000;
+
+/**
+ * Express adapter whose node server hands every request to the dispatcher first. Express stays behind it for cold paths, so all
+ * that Nest builds on express (documentation pages, its own exception filter) goes on working.
+ */
+export class SurfaceExpressAdapter extends ExpressAdapter {
+  private dispatcher: Dispatcher | undefined;
+
+  /** Connects the running application; until then every request is refused. */
+  useDispatcher(dispatcher: Dispatcher): void {
+    this.dispatcher = dispatcher;
+  }
+
+  override initHttpServer(options: NestApplicationOptions): void {
+    const listener = (incoming: IncomingMessage, response: ServerResponse): void => {
+      if (!this.dispatcher) {
+        response.writeHead(503, { 'Retry-After': '1', Connection: 'close' }).end();
+        return;
+      }
+      this.dispatcher.serve(incoming, response, this.instance as (req: IncomingMessage, res: ServerResponse) => void);
+    };
+    const server: Server = options.httpsOptions
+      ? createHttpsServer({ ...CONNECTION_LIMITS, ...(options.httpsOptions as HttpsServerOptions) }, listener)
+      : createHttpServer(CONNECTION_LIMITS, listener);
+    server.maxConnections = MAX_CONNECTIONS;
+    // The dispatcher counts header lines itself: node would silently drop those past its limit.
+    server.maxHeadersCount = 0;
+    server.on('clientError', refuseUnreadableRequest);
+    this.httpServer = server;
+  }
+}
+
+const STATUS_LINES: Readonly<Record<string, string>> = {
+  HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
+  ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
+};
+
+/** Answers what node's parser could not read, where nothing of the request can be trusted, and closes. */
+function refuseUnreadableRequest(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
+  const statusLine = STATUS_LINES[error.code ?? ''] ?? '400 Bad Request';
+  socket.end(`HTTP/1.1 ${statusLine}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+}

@@ -1,0 +1,60 @@
+import { Delete, Get, Put, UseGuards } from '@nestjs/common';
+import { AzureAuthGuard } from '../auth/azure-auth.guard.js';
+import { DatabaseClock } from '../database/database-clock.js';
+import { type Answer } from '../http/answer.js';
+import { AzureRequest } from '../http/azure/azure-request.js';
+import { isKeyValueBody } from '../http/azure/media-type.js';
+import { Needs, SurfaceController } from '../http/surface-controller.decorator.js';
+import { IfMatchGuard } from '../precondition/if-match.guard.js';
+import { unsupportedMediaType } from '../problem/catalogue.js';
+import { foundAnswer, keyValueAnswer, nothingDeletedAnswer, pageAnswer } from './key-value.answers.js';
+import { asOfFrom, authorFrom, cursorFrom, filterFrom, nameFrom, tagsFrom } from './key-value.requests.js';
+import { KeyValueService } from './key-value.service.js';
+import { decodeKeyValueToken, keyValueTokenText } from './rules/continuation-token.js';
+import { parseKeyValueBody } from './rules/key-value-input.js';
+
+/** `/kv` and `/kv/{key}` (contract sections 2.8 to 2.10, 4, 5, 6). */
+@SurfaceController('azure', AzureAuthGuard)
+export class KeyValueController {
+  constructor(
+    private readonly service: KeyValueService,
+    private readonly clock: DatabaseClock,
+  ) {}
+
+  @Get('kv')
+  @Needs('read')
+  @UseGuards(IfMatchGuard)
+  async list(request: AzureRequest): Promise<Answer> {
+    const asOf = asOfFrom(request, this.clock.now());
+    const page = await this.service.list(filterFrom(request, asOf), cursorFrom(request, decodeKeyValueToken));
+    return pageAnswer(request, '/kv', page, (last) => keyValueTokenText(last.key, last.label), asOf);
+  }
+
+  @Get('kv/*key')
+  @Needs('read')
+  @UseGuards(IfMatchGuard)
+  async find(request: AzureRequest): Promise<Answer> {
+    const asOf = asOfFrom(request, this.clock.now());
+    const tags = tagsFrom(request, 'tagFilterOnKeyValue');
+    return foundAnswer(request, await this.service.find(nameFrom(request), tags, asOf?.exclusiveEndMs ?? null), asOf);
+  }
+
+  @Put('kv/*key')
+  @Needs('write')
+  @UseGuards(IfMatchGuard)
+  async put(request: AzureRequest): Promise<Answer> {
+    const name = nameFrom(request);
+    if (!isKeyValueBody(request.header('content-type'))) throw unsupportedMediaType();
+    const hasDescription = request.apiVersion.has('description');
+    const input = { ...parseKeyValueBody(request.body, hasDescription), hasDescription };
+    return keyValueAnswer(request, await this.service.put(name, input, request.condition, authorFrom(request)));
+  }
+
+  @Delete('kv/*key')
+  @Needs('write')
+  @UseGuards(IfMatchGuard)
+  async remove(request: AzureRequest): Promise<Answer> {
+    const former = await this.service.remove(nameFrom(request), request.condition, authorFrom(request));
+    return former ? keyValueAnswer(request, former) : nothingDeletedAnswer();
+  }
+}

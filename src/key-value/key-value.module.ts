@@ -1,0 +1,19 @@
+import { Module } from '@nestjs/common';
+import { TypeOrmModule } from '@nestjs/typeorm';
+import { KeyValueController } from './key-value.controller.js';
+import { KeyValueEntity } from './key-value.entity.js';
+import { KeyValueRepository } from './key-value.repository.js';
+import { KeyValueRevisionEntity } from './key-value-revision.entity.js';
+import { KeyValueRevisionRepository } from './key-value-revision.repository.js';
+import { KeyValueService } from './key-value.service.js';
+import { NameController } from './name.controller.js';
+import { RevisionController } from './revision.controller.js';
+
+/** Key-values with labels, their names and their history, as Azure App Configuration serves them. */
+@Module({
+  imports: [TypeOrmModule.forFeature([KeyValueEntity, KeyValueRevisionEntity])],
+  controllers: [KeyValueController, NameController, RevisionController],
+  providers: [KeyValueService, KeyValueRepository, KeyValueRevisionRepository],
+  exports: [KeyValueService, KeyValueRepository],
+})
+export class KeyValueModule {}

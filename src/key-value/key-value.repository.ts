@@ -1,0 +1,136 @@
+import { Injectable } from '@nestjs/common';
+import { InjectDataSource } from '@nestjs/typeorm';
+import { DataSource, Repository } from 'typeorm';
+import { Database, type Row, type Statement } from '../database/database.js';
+import { fromStoredText, toStoredText } from '../database/stored-text.js';
+import { type Condition, mayCreate } from '../precondition/condition.js';
+import { unavailable } from '../problem/catalogue.js';
+import { type Author, type KeyValue } from './key-value.js';
+import { type KeyValueFilter, listNames, listPage } from './key-value-list.sql.js';
+import { KeyValueEntity } from './key-value.entity.js';
+import { FIND, FIND_AS_OF, PUT, REMOVE } from './key-value.sql.js';
+import { type KeyValueCursor } from './rules/continuation-token.js';
+import { newEtag } from './rules/etag.js';
+import { type KeyValueInput } from './rules/key-value-input.js';
+import { type StringFilter } from './rules/string-filter.js';
+
+/** What a change found and did, decided by its one statement. */
+export interface ChangeResult {
+  /** Position of the change in the store's order; null when nothing was written. */
+  readonly revision: string | null;
+  /** The row written; for a removal, or when nothing was written, the row as it was seen under the lock. Null = there is none. */
+  readonly row: KeyValue | null;
+}
+
+const NOTHING: ChangeResult = { revision: null, row: null };
+
+/** Creations of one key that may come first before a put gives up; each makes the row that the next attempt finds. */
+const MAX_LOST_CREATIONS = 5;
+
+/**
+ * Edge to the tables of key-values. Each method is one SQL statement; what a change found is for the service to judge.
+ */
+@Injectable()
+export class KeyValueRepository extends Repository<KeyValueEntity> {
+  constructor(
+    @InjectDataSource() dataSource: DataSource,
+    private readonly database: Database,
+  ) {
+    super(KeyValueEntity, dataSource.createEntityManager());
+  }
+
+  async findCurrent(key: string, label: string): Promise<KeyValue | null> {
+    const [row] = await this.database.query(FIND, [key, label]);
+    return row ? toKeyValue(row, 0) : null;
+  }
+
+  /** @param before milliseconds since 1970; only changes before it are visible */
+  async findBefore(key: string, label: string, before: number): Promise<KeyValue | null> {
+    const [row] = await this.database.query(FIND_AS_OF, [key, label, new Date(before).toISOString()]);
+    return row && row[COLUMN_COUNT] !== true ? toKeyValue(row, 0) : null;
+  }
+
+  async listPage(filter: KeyValueFilter, after: KeyValueCursor | null): Promise<KeyValue[]> {
+    const { statement, values } = listPage(filter, after);
+    return (await this.database.query(statement, values)).map((row) => toKeyValue(row, 0));
+  }
+
+  /** Distinct names in order; '' stands for no label. */
+  async listNames(
+    column: 'key' | 'label',
+    filter: StringFilter,
+    after: string | null,
+    before: number | null,
+  ): Promise<string[]> {
+    const { statement, values } = listNames(column, filter, after, before);
+    return (await this.database.query(statement, values)).map((row) => row[0] as string);
+  }
+
+  async put(
+    key: string,
+    label: string,
+    input: KeyValueInput & { readonly hasDescription: boolean },
+    condition: Condition,
+    author: Author,
+  ): Promise<ChangeResult> {
+    const value = input.value === null ? null : toStoredText(input.value);
+    const description = input.description === null ? null : toStoredText(input.description);
+    const own = [value, input.contentType, input.tags, description, input.hasDescription];
+    for (let attempt = 0; attempt < MAX_LOST_CREATIONS; attempt++) {
+      const result = await this.change(PUT, key, label, condition, author, own);
+      // Nothing seen, yet nothing made although it may be: another creation came first. Its row is there now.
+      if (result.row !== null || !mayCreate(condition)) return result;
+    }
+    throw unavailable();
+  }
+
+  async removeCurrent(key: string, label: string, condition: Condition, author: Author): Promise<ChangeResult> {
+    return this.change(REMOVE, key, label, condition, author, []);
+  }
+
+  /** Runs a statement of the shape that `changeStatement` makes. */
+  async change(
+    statement: Statement,
+    key: string,
+    label: string,
+    condition: Condition,
+    author: Author,
+    own: readonly unknown[],
+  ): Promise<ChangeResult> {
+    const tag = 'tag' in condition ? condition.tag : null;
+    const [row] = await this.database.query(statement, [
+      key,
+      label,
+      newEtag(),
+      author.actor,
+      author.address,
+      author.requestId,
+      condition.kind,
+      tag,
+      ...own,
+    ]);
+    if (!row) return NOTHING;
+    const isTombstone = row[1 + COLUMN_COUNT] === true;
+    return { revision: row[0] as string | null, row: isTombstone ? null : toKeyValue(row, 1) };
+  }
+}
+
+const COLUMN_COUNT = 10;
+
+/** Reads the columns of `COLUMNS` from a row, from the given position on. */
+export function toKeyValue(row: Row, from: number): KeyValue {
+  const value = row[from + 2] as string | null;
+  const description = row[from + 5] as string | null;
+  return {
+    key: row[from] as string,
+    label: row[from + 1] as string,
+    value: value === null ? null : fromStoredText(value),
+    contentType: row[from + 3] as string | null,
+    tags: row[from + 4] as string,
+    description: description === null ? null : fromStoredText(description),
+    locked: row[from + 6] as boolean,
+    etag: row[from + 7] as string,
+    revision: row[from + 8] as string,
+    modifiedAt: Number(row[from + 9]),
+  };
+}

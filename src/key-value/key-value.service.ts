@@ -1,0 +1,117 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { Settings } from '../config/settings.js';
+import { StoreRevision } from '../database/store-revision.js';
+import { type Condition, writeHolds } from '../precondition/condition.js';
+import { keyLocked, payloadTooLarge, preconditionFailed } from '../problem/catalogue.js';
+import { type Author, type KeyValue } from './key-value.js';
+import { type KeyValueFilter, PAGE_SIZE } from './key-value-list.sql.js';
+import { KeyValueRepository } from './key-value.repository.js';
+import { KeyValueRevisionRepository } from './key-value-revision.repository.js';
+import { type KeyValueCursor, type RevisionCursor } from './rules/continuation-token.js';
+import { type ItemRange } from './rules/item-range.js';
+import { checkName, checkNameBytes, itemBytes, type KeyValueInput } from './rules/key-value-input.js';
+import { type StringFilter } from './rules/string-filter.js';
+import { matchesTags } from './rules/matches-tags.js';
+import { type TagCondition } from './rules/tag-filter.js';
+
+/** What identifies one key-value. */
+export interface KeyValueName {
+  readonly key: string;
+  /** '' for no label. */
+  readonly label: string;
+}
+
+/** A page of a collection; the collection goes on behind a full one, even if nothing follows (contract section 4.5). */
+export interface Page<T> {
+  readonly items: readonly T[];
+  readonly isFull: boolean;
+}
+
+/** The rules of key-values, apart from how any surface spells them. */
+@Injectable()
+export class KeyValueService {
+  constructor(
+    private readonly keyValues: KeyValueRepository,
+    private readonly revisions: KeyValueRevisionRepository,
+    private readonly storeRevision: StoreRevision,
+    @Inject(Settings) private readonly settings: Settings,
+  ) {}
+
+  /**
+   * @param before milliseconds since 1970; the state that only changes before it made. Null = now
+   * @returns null when there is none, or its tags are not as asked
+   */
+  async find(name: KeyValueName, tags: readonly TagCondition[], before: number | null): Promise<KeyValue | null> {
+    this.check(name);
+    const { key, label } = name;
+    const found =
+      before === null ? await this.keyValues.findCurrent(key, label) : await this.keyValues.findBefore(key, label, before);
+    if (!found) return null;
+    this.storeRevision.observe(found.revision);
+    return matchesTags(found.tags, tags) ? found : null;
+  }
+
+  async list(filter: KeyValueFilter, after: KeyValueCursor | null): Promise<Page<KeyValue>> {
+    return toPage(await this.keyValues.listPage(filter, after));
+  }
+
+  /** Distinct keys or labels in order; '' stands for no label. */
+  async listNames(
+    column: 'key' | 'label',
+    filter: StringFilter,
+    after: string | null,
+    before: number | null,
+  ): Promise<Page<string>> {
+    return toPage(await this.keyValues.listNames(column, filter, after, before));
+  }
+
+  async listRevisions(filter: KeyValueFilter, after: RevisionCursor | null): Promise<Page<KeyValue>> {
+    return toPage(await this.revisions.listPage(filter, after));
+  }
+
+  /** The items of a range, at most a page, and the number of all. */
+  async listRevisionRange(filter: KeyValueFilter, range: ItemRange): Promise<{ items: KeyValue[]; total: number }> {
+    return this.revisions.listRange(filter, range);
+  }
+
+  /**
+   * Creates or replaces a key-value; what the input leaves out becomes empty. A put that alters nothing gives back what is stored.
+   * The order of refusals is the contract's: 412 before 409.
+   */
+  async put(
+    name: KeyValueName,
+    input: KeyValueInput & { readonly hasDescription: boolean },
+    condition: Condition,
+    author: Author,
+  ): Promise<KeyValue> {
+    this.check(name);
+    const { key, label } = name;
+    if (itemBytes(key, label, input) > this.settings.maxItemBytes) throw payloadTooLarge();
+    const { revision, row } = await this.keyValues.put(key, label, input, condition, author);
+    if (revision === null) {
+      if (!writeHolds(condition, row?.etag ?? null)) throw preconditionFailed();
+      if (row!.locked) throw keyLocked(key);
+    } else this.storeRevision.observe(revision);
+    return row!;
+  }
+
+  /** @returns the key-value as it was before; null when there was none */
+  async remove(name: KeyValueName, condition: Condition, author: Author): Promise<KeyValue | null> {
+    this.check(name);
+    const { revision, row } = await this.keyValues.removeCurrent(name.key, name.label, condition, author);
+    if (revision !== null) this.storeRevision.observe(revision);
+    else {
+      if (!writeHolds(condition, row?.etag ?? null)) throw preconditionFailed();
+      if (row?.locked) throw keyLocked(name.key);
+    }
+    return row;
+  }
+
+  private check({ key, label }: KeyValueName): void {
+    checkName('key', key);
+    checkName('label', label);
+    checkNameBytes(key, label, this.settings.maxNameBytes);
+  }
+}
+
+const toPage = <T>(items: readonly T[]): Page<T> => ({ items, isFull: items.length === PAGE_SIZE });

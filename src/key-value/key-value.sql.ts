@@ -1,0 +1,133 @@
+import { type Statement } from '../database/database.js';
+
+/**
+ * The statements of the key-value tables. Each decision is one statement: it locks the row, looks at the condition, writes state and
+ * revision, and gives back what it saw, so that no second read can contradict it (reliability §4.1, §4.3).
+ */
+
+/** What `toKeyValue` reads, in its order. The clock is cut to seconds here: microseconds would not survive a JavaScript number. */
+export const COLUMNS = (table: string): string =>
+  ['key', 'label', 'value', 'content_type', 'tags', 'description', 'locked', 'etag', 'revision']
+    .map((column) => `${table}.${column}`)
+    .concat(`floor(date_part('epoch', ${table}.last_modified))::bigint`)
+    .join(', ');
+
+export const FIND: Statement = {
+  name: 'key_value_find',
+  isWrite: false,
+  text: `SELECT ${COLUMNS('k')} FROM key_value k WHERE k.key = $1 AND k.label = $2 AND NOT k.deleted`,
+};
+
+export const FIND_AS_OF: Statement = {
+  name: 'key_value_find_as_of',
+  isWrite: false,
+  text: `
+    SELECT ${COLUMNS('r')}, r.deleted
+      FROM key_value_revision r
+     WHERE r.key = $1 AND r.label = $2 AND r.last_modified < $3::timestamptz
+     ORDER BY r.last_modified DESC
+     LIMIT 1`,
+};
+
+/**
+ * The condition of a request against the locked row, as `precondition/condition.ts` spells its kinds. A tombstone counts as missing.
+ */
+const conditionHolds = (row: string, kind: string, tag: string): string => `
+  CASE ${kind}
+    WHEN 'none' THEN true
+    WHEN 'match' THEN NOT ${row}.deleted AND ${row}.etag = ${tag}
+    WHEN 'match-any' THEN NOT ${row}.deleted
+    WHEN 'none-match' THEN ${row}.deleted OR ${row}.etag <> ${tag}
+    WHEN 'none-match-any' THEN ${row}.deleted
+  END`;
+
+/** Every change draws entity tag, revision and time alike. Time never stands still or runs back for a key-value (promise P5). */
+const STAMP = `
+  etag = $3,
+  revision = nextval('key_value_revision_seq'),
+  last_modified = greatest(clock_timestamp(), k.last_modified + interval '1 microsecond')`;
+
+const REVISION_COLUMNS = `
+  revision, key, label, value, content_type, tags, description, locked, deleted, etag, last_modified`;
+
+interface Change {
+  name: string;
+  /** Assignments beside the stamp. */
+  set: string;
+  /** What must be so about the row seen, beside the condition, for the change to be made. */
+  when: string;
+  /** Complete `INSERT … RETURNING` for a row that does not exist; left out where a change makes none. */
+  create?: string;
+  /** Whether the caller gets the state before the change. */
+  returnsFormer?: boolean;
+}
+
+/**
+ * Put, delete, lock and unlock share this shape and so the one place that writes a revision.
+ *
+ * Parameters: $1 key, $2 label, $3 new entity tag, $4 actor, $5 address, $6 request id, $7 condition, $8 its tag, then the change's own.
+ * Answers at most one row: the revision it wrote, or null, and the row it wrote or else the row it saw under its lock. No row means
+ * that there was none and none was made.
+ */
+function changeStatement({ name, set, when, create, returnsFormer = false }: Change): Statement {
+  const written = create ? 'SELECT * FROM changed UNION ALL SELECT * FROM created' : 'SELECT * FROM changed';
+  const answer = returnsFormer
+    ? `SELECT (SELECT revision FROM written), ${COLUMNS('s')}, s.deleted FROM seen s`
+    : `SELECT w.revision, ${COLUMNS('w')}, w.deleted FROM written w
+       UNION ALL
+       SELECT NULL, ${COLUMNS('s')}, s.deleted FROM seen s WHERE NOT EXISTS (SELECT FROM written)`;
+  return {
+    name,
+    isWrite: true,
+    text: `
+      WITH seen AS (
+        SELECT * FROM key_value WHERE key = $1 AND label = $2 FOR UPDATE
+      ), changed AS (
+        UPDATE key_value k SET ${set}, ${STAMP}
+          FROM seen
+         WHERE k.key = $1 AND k.label = $2
+           AND ${conditionHolds('seen', '$7::text', '$8::text')}
+           AND ${when}
+        RETURNING k.*
+      ), ${create ? `created AS (${create} RETURNING *), ` : ''}
+      written AS (
+        ${written}
+      ), recorded AS (
+        INSERT INTO key_value_revision (${REVISION_COLUMNS}, actor, address, request_id)
+        SELECT ${REVISION_COLUMNS}, $4, $5, $6::uuid FROM written
+      )
+      ${answer}`,
+  };
+}
+
+/** Own parameters: $9 value, $10 content type, $11 tags, $12 description, $13 whether the caller's version knows descriptions. */
+export const PUT = changeStatement({
+  name: 'key_value_put',
+  set: `
+    value = $9::text, content_type = $10::text, tags = $11::text,
+    description = CASE WHEN $13::boolean THEN $12::text WHEN k.deleted THEN NULL ELSE k.description END,
+    locked = false, deleted = false`,
+  // A put that alters nothing changes nothing: same entity tag, no revision (contract section 2.9).
+  when: `
+    NOT seen.locked
+    AND (seen.deleted
+      OR seen.value IS DISTINCT FROM $9::text
+      OR seen.content_type IS DISTINCT FROM $10::text
+      OR (seen.tags <> $11::text AND seen.tags::jsonb <> $11::text::jsonb)
+      OR ($13::boolean AND seen.description IS DISTINCT FROM $12::text))`,
+  // Two creations can meet: the loser finds nothing seen and nothing made, and the repository runs it once more.
+  create: `
+    INSERT INTO key_value (key, label, value, content_type, tags, description, etag, revision, last_modified)
+    SELECT $1, $2, $9::text, $10::text, $11::text, CASE WHEN $13::boolean THEN $12::text END, $3,
+           nextval('key_value_revision_seq'), clock_timestamp()
+     WHERE $7::text NOT IN ('match', 'match-any') AND NOT EXISTS (SELECT FROM seen)
+    ON CONFLICT ON CONSTRAINT key_value_pkey DO NOTHING`,
+});
+
+/** Leaves a tombstone; answers the key-value as it was before (contract section 2.10). */
+export const REMOVE = changeStatement({
+  name: 'key_value_remove',
+  set: `value = NULL, content_type = NULL, tags = '{}', description = NULL, locked = false, deleted = true`,
+  when: `NOT seen.deleted AND NOT seen.locked`,
+  returnsFormer: true,
+});

@@ -1,0 +1,103 @@
+import { Problem, type ProblemOptions } from './problem.js';
+
+/**
+ * Every problem the service can answer with, by the name that its `type` ends in. `hasBody: false` marks those that Azure's contract
+ * (section 8) answers with an empty body; surfaces that always carry a body ignore the mark.
+ */
+
+/** 400: a member of the request is not what the contract allows. Azure contract section 8, "General 400 shape". */
+export const invalidArgument = (parameter: string, detail = '', title?: string): Problem =>
+  new Problem('invalid-argument', 400, {
+    title: title ?? `Invalid request parameter '${parameter}'`,
+    parameter,
+    detail,
+  });
+
+/** 400 without a body: the request's path itself is unacceptable (`%25`, bytes that are not UTF-8). Azure contract section 3. */
+export const malformedPath = (): Problem =>
+  new Problem('malformed-path', 400, { title: 'The request path is malformed', hasBody: false });
+
+/** 401: missing or wrong credentials; `challenges` are the values of the `WWW-Authenticate` lines, one line each. */
+export const unauthorized = (challenges: readonly string[]): Problem =>
+  new Problem('unauthorized', 401, {
+    title: 'Valid credentials are required',
+    headers: challenges.map((challenge) => ['WWW-Authenticate', challenge] as const),
+    hasBody: false,
+  });
+
+/** 403: known caller without the right to do this. */
+export const forbidden = (): Problem =>
+  new Problem('forbidden', 403, { title: 'The caller is not allowed to do this', hasBody: false });
+
+/** 404: no such route or resource. */
+export const notFound = (): Problem => new Problem('not-found', 404, { title: 'Not found', hasBody: false });
+
+/** 405: the path exists, the verb does not. */
+export const methodNotAllowed = (allowed: readonly string[]): Problem =>
+  new Problem('method-not-allowed', 405, {
+    title: 'Method not allowed',
+    headers: [['Allow', allowed.join(', ')]],
+    hasBody: false,
+  });
+
+/** 409: write to a read-only key-value. "Modifing" is the real service's spelling and clients compare it: leave it. */
+export const keyLocked = (key: string): Problem =>
+  new Problem('key-locked', 409, {
+    title: `Modifing key '${key}' is not allowed`,
+    parameter: key,
+    detail: 'The key is read-only. To allow modification unlock it first.',
+  });
+
+/** 412: a condition of the request does not hold. */
+export const preconditionFailed = (): Problem =>
+  new Problem('precondition-failed', 412, { title: 'A condition of the request does not hold', hasBody: false });
+
+/** 413: item or body over the surface's limit. */
+export const payloadTooLarge = (): Problem =>
+  new Problem('payload-too-large', 413, { title: 'The request is too large', hasBody: false });
+
+/** 414: the request line is longer than the service reads. */
+export const uriTooLong = (): Problem =>
+  new Problem('uri-too-long', 414, { title: 'The request target is too long', hasBody: false });
+
+/** 415: media type of the request body is not one that the route reads. */
+export const unsupportedMediaType = (): Problem =>
+  new Problem('unsupported-media-type', 415, { title: 'Unsupported media type', hasBody: false });
+
+/** 416: `Range: items=` that selects nothing; `total` is the number of items there are. */
+export const rangeNotSatisfiable = (total: number): Problem =>
+  new Problem('range-not-satisfiable', 416, {
+    title: 'The requested range cannot be satisfied',
+    headers: [['Content-Range', `items */${total}`]],
+    hasBody: false,
+  });
+
+/** 431: more header bytes or lines than the service reads. */
+export const headersTooLarge = (): Problem =>
+  new Problem('headers-too-large', 431, { title: 'The request headers are too large', hasBody: false });
+
+/** 500: a defect of ours. Nothing of the cause is shown. */
+export const serverError = (cause: unknown): Problem =>
+  new Problem('server-error', 500, { title: 'The server met an unexpected condition', cause });
+
+const retryAfter = (ms: number): readonly (readonly [string, string])[] => [
+  ['Retry-After', String(Math.max(1, Math.ceil(ms / 1000)))],
+  ['retry-after-ms', String(ms)],
+];
+
+/** 503: not executed, because the database is away or busy or the service is draining; safe to send again after `retryAfterMs`. */
+export const unavailable = (retryAfterMs = 500, options: Pick<ProblemOptions, 'cause'> = {}): Problem =>
+  new Problem('unavailable', 503, {
+    title: 'The service cannot answer right now',
+    headers: retryAfter(retryAfterMs),
+    ...options,
+  });
+
+/** 503: the connection to the database was lost after the statement was sent, so nobody can say whether it took effect (P13). */
+export const outcomeUnknown = (cause: unknown): Problem =>
+  new Problem('outcome-unknown', 503, {
+    title: 'The outcome of the request is unknown',
+    detail: 'The change may or may not have been made. Read the resource before sending it again.',
+    headers: retryAfter(1000),
+    cause,
+  });

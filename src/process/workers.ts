@@ -1,0 +1,85 @@
+import cluster, { type Worker } from 'node:cluster';
+import { once } from 'node:events';
+import { type Logger } from 'pino';
+import { type Credentials } from '../config/credentials.js';
+import { type DatabaseAddress } from '../database/connection.js';
+
+/** What the primary tells a worker that has come up. */
+export interface WorkerAssignment {
+  credentials: Credentials;
+  database: DatabaseAddress | string;
+  /** 0 only for the very first worker when `PORT=0`. */
+  port: number;
+}
+
+export type WorkerMessage = { kind: 'hello' } | { kind: 'listening'; port: number };
+export type PrimaryMessage = { kind: 'assignment'; assignment: WorkerAssignment } | { kind: 'drain'; withNotice: boolean };
+
+/** Milliseconds before a worker that died is replaced; doubled while they die young, so that a broken build does not spin. */
+const RESTART_MS = 100;
+const LONGEST_RESTART_MS = 5_000;
+/** A worker that lived this long did not die of its start. */
+const STABLE_MS = 10_000;
+
+/** The processes that share the port. Dead ones are replaced until the service drains. */
+export class Workers {
+  private isDraining = false;
+  private restartMs = RESTART_MS;
+  private port: number;
+
+  constructor(
+    private readonly count: number,
+    private readonly assignment: WorkerAssignment,
+    private readonly logger: Logger,
+    program: string,
+  ) {
+    this.port = assignment.port;
+    cluster.setupPrimary({ exec: program, args: [], serialization: 'advanced' });
+  }
+
+  /** Starts all workers; resolves with the shared port once each of them listens. */
+  async start(): Promise<number> {
+    // The first one chooses the port when none was given; the others must take the same.
+    this.port = await this.fork();
+    await Promise.all(Array.from({ length: this.count - 1 }, () => this.fork()));
+    return this.port;
+  }
+
+  async drain(withNotice: boolean): Promise<void> {
+    this.isDraining = true;
+    await Promise.all(
+      Object.values(cluster.workers ?? {}).map(async (worker) => {
+        if (!worker || worker.isDead()) return;
+        const exited = once(worker, 'exit');
+        worker.send({ kind: 'drain', withNotice } satisfies PrimaryMessage);
+        await exited;
+      }),
+    );
+  }
+
+  private fork(): Promise<number> {
+    const startedAt = performance.now();
+    const worker = cluster.fork();
+    worker.once('exit', (code, signal) => this.onExit(worker, startedAt, code, signal));
+    return new Promise((resolve, reject) => {
+      worker.once('exit', (code) => reject(new Error(`worker ended with code ${code} before it listened`)));
+      worker.on('message', (message: WorkerMessage) => {
+        if (message.kind === 'listening') resolve(message.port);
+        else {
+          const assignment = { ...this.assignment, port: this.port };
+          worker.send({ kind: 'assignment', assignment } satisfies PrimaryMessage);
+        }
+      });
+    });
+  }
+
+  private onExit(worker: Worker, startedAt: number, code: number, signal: string | null): void {
+    if (this.isDraining) return;
+    const isStable = performance.now() - startedAt > STABLE_MS;
+    this.restartMs = isStable ? RESTART_MS : Math.min(this.restartMs * 2, LONGEST_RESTART_MS);
+    this.logger.error({ worker: worker.process.pid, code, signal, restartMs: this.restartMs }, 'a worker died; starting another');
+    setTimeout(() => {
+      if (!this.isDraining) this.fork().catch(() => undefined);
+    }, this.restartMs);
+  }
+}
