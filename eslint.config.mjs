@@ -14,11 +14,28 @@ const FEATURES = {
   transfer: ['key-value'],
 };
 const SHARED = [
-  'auth', 'config', 'database', 'events', 'health', 'http', 'lease', 'logging', 'metrics', 'openapi', 'precondition', 'problem',
+  'auth',
+  'config',
+  'database',
+  'events',
+  'health',
+  'http',
+  'lease',
+  'logging',
+  'metrics',
+  'openapi',
+  'precondition',
+  'problem',
 ];
 const PURE = [
-  'src/precondition/entity-tag.ts', 'src/precondition/condition.ts', 'src/auth/hmac-signature.ts', 'src/auth/secret-box.ts',
-  'src/key-value/rules/*.ts', 'src/problem/problem.ts', 'src/problem/catalogue.ts', 'src/http/query-string.ts',
+  'src/precondition/entity-tag.ts',
+  'src/precondition/condition.ts',
+  'src/auth/hmac-signature.ts',
+  'src/auth/secret-box.ts',
+  'src/key-value/rules/*.ts',
+  'src/problem/problem.ts',
+  'src/problem/catalogue.ts',
+  'src/http/query-string.ts',
 ];
 
 const forbid = (folders, why) => folders.map((folder) => ({ group: [`**/${folder}/**`], message: why }));
@@ -42,17 +59,30 @@ export default tseslint.config(
   },
   // Nest reads parameter types at run time, so injected classes must stay value imports.
   { files: ['src/**/*.ts'], rules: { '@typescript-eslint/consistent-type-imports': 'off' } },
-  { files: ['test/**/*.ts', 'src/**/*.spec.ts', 'bench/**/*.ts', 'examples/**/*.ts'], rules: {
-    '@typescript-eslint/no-unsafe-assignment': 'off', '@typescript-eslint/no-unsafe-member-access': 'off',
-    '@typescript-eslint/no-unsafe-argument': 'off', '@typescript-eslint/no-unsafe-call': 'off', '@typescript-eslint/no-unsafe-return': 'off',
-    '@typescript-eslint/explicit-module-boundary-types': 'off', 'no-console': 'off',
-  } },
+  {
+    files: ['test/**/*.ts', 'src/**/*.spec.ts', 'bench/**/*.ts', 'examples/**/*.ts'],
+    rules: {
+      '@typescript-eslint/no-unsafe-assignment': 'off',
+      '@typescript-eslint/no-unsafe-member-access': 'off',
+      '@typescript-eslint/no-unsafe-argument': 'off',
+      '@typescript-eslint/no-unsafe-call': 'off',
+      '@typescript-eslint/no-unsafe-return': 'off',
+      '@typescript-eslint/explicit-module-boundary-types': 'off',
+      'no-console': 'off',
+    },
+  },
   ...Object.entries(FEATURES).map(([feature, allowed]) =>
     importRules(
       [`src/${feature}/**/*.ts`],
-      forbid(Object.keys(FEATURES).filter((other) => other !== feature && !allowed.includes(other)), 'Features meet only along the arrows of docs/architecture.md.'),
+      forbid(
+        Object.keys(FEATURES).filter((other) => other !== feature && !allowed.includes(other)),
+        'Features meet only along the arrows of docs/architecture.md.',
+      ),
     ),
   ),
-  importRules(SHARED.map((folder) => `src/${folder}/**/*.ts`), forbid(Object.keys(FEATURES), 'Shared folders never import a feature.')),
+  importRules(
+    SHARED.map((folder) => `src/${folder}/**/*.ts`),
+    forbid(Object.keys(FEATURES), 'Shared folders never import a feature.'),
+  ),
   importRules(PURE, [{ group: ['@nestjs/*', 'typeorm'], message: 'Pure rules know neither Nest nor TypeORM.' }]),
 );

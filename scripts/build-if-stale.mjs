@@ -14,14 +14,17 @@ function sourcesDigest() {
   const digest = createHash('sha256');
   const add = (path) => digest.update(`${path}\0`).update(readFileSync(join(root, path)));
   const walk = (folder) => {
-    for (const entry of readdirSync(join(root, folder), { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1))) {
+    for (const entry of readdirSync(join(root, folder), { withFileTypes: true }).sort((a, b) =>
+      a.name < b.name ? -1 : 1,
+    )) {
       const path = `${folder}/${entry.name}`;
       if (entry.isDirectory()) walk(path);
       else if (!path.endsWith('.spec.ts')) add(path);
     }
   };
   walk('src');
-  for (const path of ['ormconfig.ts', 'tsconfig.json', 'tsconfig.build.json', 'nest-cli.json', 'package-lock.json']) add(path);
+  for (const path of ['ormconfig.ts', 'tsconfig.json', 'tsconfig.build.json', 'nest-cli.json', 'package-lock.json'])
+    add(path);
   return digest.digest('hex');
 }
 

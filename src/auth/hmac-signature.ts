@@ -25,8 +25,8 @@ export interface SignedRequest {
 
 export interface SignatureOptions {
   /**
-   * Also try the Host value without its first character. Python's client cuts `https://` off its endpoint by length, so that over
-   * plain http it signs `ocalhost:8080`. To be set for requests over plain http only.
+   * Also try what two official clients sign over plain http instead of the Host that they send: Python's cuts `https://` off its
+   * endpoint by length and signs `ocalhost:8080`; JavaScript's up to 1.3 leaves out the port. To be set for plain http only.
    */
   readonly hostQuirk: boolean;
 }
@@ -206,8 +206,15 @@ function isSignedWith(
   const opening = `${request.method}\n${request.target}\n`;
   if (timingSafeEqual(hmac(secret, opening + signed.values.join(';')), claimed)) return true;
   if (!options.hostQuirk) return false;
-  const values = signed.values.with(signed.hostIndex, signed.values[signed.hostIndex]!.slice(1));
-  return timingSafeEqual(hmac(secret, opening + values.join(';')), claimed);
+  const host = signed.values[signed.hostIndex]!;
+  return [host.slice(1), withoutPort(host)].some((quirk) =>
+    timingSafeEqual(hmac(secret, opening + signed.values.with(signed.hostIndex, quirk).join(';')), claimed),
+  );
+}
+
+function withoutPort(host: string): string {
+  const colon = host.lastIndexOf(':');
+  return colon < 0 ? host : host.slice(0, colon);
 }
 
 /** latin1 gives back the very bytes of the wire. */

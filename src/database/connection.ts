@@ -72,7 +72,8 @@ function singleHostUrls(url: string): string[] {
   const schemeEnd = url.indexOf('://') + 3;
   const pathStart = url.indexOf('/', schemeEnd);
   const serverEnd = pathStart < 0 ? url.length : pathStart;
-  const hostsStart = url.lastIndexOf('@', serverEnd - 1) >= schemeEnd ? url.lastIndexOf('@', serverEnd - 1) + 1 : schemeEnd;
+  const hostsStart =
+    url.lastIndexOf('@', serverEnd - 1) >= schemeEnd ? url.lastIndexOf('@', serverEnd - 1) + 1 : schemeEnd;
   const hosts = url.slice(hostsStart, serverEnd).split(',');
   return hosts.map((host) => url.slice(0, hostsStart) + host + url.slice(serverEnd));
 }

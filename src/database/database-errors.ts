@@ -33,7 +33,8 @@ export function toDatabaseProblem(error: unknown, isWrite: boolean, wasSent: boo
   const state = sqlState(error);
   if (state !== undefined && BAD_INPUT.has(state)) return invalidArgument('request');
   // 57014, 53xxx and 25006 are the server's own word that nothing was changed; the others break the connection mid-way.
-  const isRefusal = state !== undefined && (SERVER_STATE.has(state) || RETRYABLE.has(state)) && !state.startsWith('57P0');
+  const isRefusal =
+    state !== undefined && (SERVER_STATE.has(state) || RETRYABLE.has(state)) && !state.startsWith('57P0');
   if (isRefusal) return unavailable(500, { cause: error });
   if (isConnectionLost(error)) return isWrite && wasSent ? outcomeUnknown(error) : unavailable(500, { cause: error });
   return error;

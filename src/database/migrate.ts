@@ -18,18 +18,16 @@ const HOPELESS = new Set(['28000', '28P01', '3D000', '42501']);
  *
  * @param mayMigrate false only checks, and refuses a schema that is behind
  */
-export async function migrate(
-  address: DatabaseAddress | string,
-  mayMigrate: boolean,
-  logger: Logger,
-): Promise<void> {
+export async function migrate(address: DatabaseAddress | string, mayMigrate: boolean, logger: Logger): Promise<void> {
   const options = dataSourceOptions(address, { poolMax: 2 });
   const source = await connect(options, logger);
   try {
     await assertDurable(source, logger);
     if (!mayMigrate) {
       if (await source.showMigrations()) {
-        throw new SettingsError(['MIGRATE_ON_START is false and the schema is behind: run npm run migration:run first']);
+        throw new SettingsError([
+          'MIGRATE_ON_START is false and the schema is behind: run npm run migration:run first',
+        ]);
       }
       return;
     }
@@ -57,7 +55,8 @@ async function connect(options: ReturnType<typeof dataSourceOptions>, logger: Lo
       return await source.initialize();
     } catch (error) {
       const { message } = error as Error;
-      if (HOPELESS.has(sqlState(error) ?? '')) throw new SettingsError([`DATABASE_URL: the database refuses us: ${message}`]);
+      if (HOPELESS.has(sqlState(error) ?? ''))
+        throw new SettingsError([`DATABASE_URL: the database refuses us: ${message}`]);
       if (attempt % 10 === 1) logger.warn({ reason: message }, 'the database cannot be reached yet; trying again');
       await pause(RETRY_MS);
     }

@@ -20,7 +20,9 @@ export class HealthController {
   @Needs('nothing')
   async readyz(): Promise<Answer> {
     const reason = await this.readiness.check();
-    return reason === null ? statusAnswer(200, { status: 'ready' }) : statusAnswer(503, { status: 'not-ready', reason });
+    return reason === null
+      ? statusAnswer(200, { status: 'ready' })
+      : statusAnswer(503, { status: 'not-ready', reason });
   }
 }
 

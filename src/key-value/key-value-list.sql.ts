@@ -79,7 +79,8 @@ function hasTags(column: string, tags: readonly TagCondition[], values: Values):
   ];
 }
 
-const where = (conditions: readonly string[]): string => (conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`);
+const where = (conditions: readonly string[]): string =>
+  conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`;
 
 const instant = (ms: number, values: Values): string => `${values.add(new Date(ms).toISOString())}::timestamptz`;
 
@@ -99,7 +100,11 @@ export function listPage(filter: KeyValueFilter, after: KeyValueCursor | null): 
   const values = new Values();
   const row = filter.before === null ? 'k' : 'v';
   const source = filter.before === null ? '' : stateBefore(instant(filter.before, values));
-  const conditions = [`NOT ${row}.deleted`, ...matches('k.key', filter.key, values), ...matches('k.label', filter.label, values)];
+  const conditions = [
+    `NOT ${row}.deleted`,
+    ...matches('k.key', filter.key, values),
+    ...matches('k.label', filter.label, values),
+  ];
   conditions.push(...hasTags(`${row}.tags`, filter.tags, values));
   if (after) conditions.push(`(k.key, k.label) > (${values.add(after.key)}, ${values.add(after.label)})`);
   const text = `
@@ -112,7 +117,12 @@ export function listPage(filter: KeyValueFilter, after: KeyValueCursor | null): 
  * Distinct keys or labels after a name. Each step asks the index for the next larger name that is visible, so the cost follows the
  * names found and not the rows passed.
  */
-export function listNames(column: 'key' | 'label', filter: StringFilter, after: string | null, before: number | null): Prepared {
+export function listNames(
+  column: 'key' | 'label',
+  filter: StringFilter,
+  after: string | null,
+  before: number | null,
+): Prepared {
   const values = new Values();
   const conditions = matches(`k.${column}`, filter, values);
   if (before === null) conditions.push('NOT k.deleted');
@@ -136,7 +146,11 @@ export function listNames(column: 'key' | 'label', filter: StringFilter, after: 
 }
 
 function revisionConditions(filter: KeyValueFilter, values: Values): string[] {
-  const conditions = ['NOT r.deleted', ...matches('r.key', filter.key, values), ...matches('r.label', filter.label, values)];
+  const conditions = [
+    'NOT r.deleted',
+    ...matches('r.key', filter.key, values),
+    ...matches('r.label', filter.label, values),
+  ];
   conditions.push(...hasTags('r.tags', filter.tags, values));
   if (filter.before !== null) conditions.push(`r.last_modified < ${instant(filter.before, values)}`);
   return conditions;

@@ -134,7 +134,13 @@ export function pageAnswer(
 }
 
 /** Items of `/revisions` selected by `Range` (contract section 4.7). */
-export function rangeAnswer(request: AzureRequest, items: readonly KeyValue[], first: number, total: number, asOf: AsOf | null): Answer {
+export function rangeAnswer(
+  request: AzureRequest,
+  items: readonly KeyValue[],
+  first: number,
+  total: number,
+  asOf: AsOf | null,
+): Answer {
   const fields = fieldsOf(request);
   return {
     status: 206,

@@ -19,7 +19,10 @@ export function authorFrom(request: AzureRequest): Author {
 }
 
 /** Tag conditions, where the request's version knows them; ignored in older ones (contract sections 1, 4.3). */
-export function tagsFrom(request: AzureRequest, capability: 'tagFilterOnLists' | 'tagFilterOnKeyValue'): TagCondition[] {
+export function tagsFrom(
+  request: AzureRequest,
+  capability: 'tagFilterOnLists' | 'tagFilterOnKeyValue',
+): TagCondition[] {
   return request.apiVersion.has(capability) ? parseTagFilters(request.query.all('tags')) : [];
 }
 

@@ -45,7 +45,9 @@ export class KeyValueService {
     this.check(name);
     const { key, label } = name;
     const found =
-      before === null ? await this.keyValues.findCurrent(key, label) : await this.keyValues.findBefore(key, label, before);
+      before === null
+        ? await this.keyValues.findCurrent(key, label)
+        : await this.keyValues.findBefore(key, label, before);
     if (!found) return null;
     this.storeRevision.observe(found.revision);
     return matchesTags(found.tags, tags) ? found : null;

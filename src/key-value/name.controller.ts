@@ -34,7 +34,12 @@ export class NameController {
     const asOf = asOfFrom(request, this.clock.now());
     const filter = parseStringFilter('name', request.query.first('name'));
     const cursor = cursorFrom(request, decodeNameToken);
-    const page = await this.service.listNames(column, filter, cursor && (cursor.name ?? ''), asOf?.exclusiveEndMs ?? null);
+    const page = await this.service.listNames(
+      column,
+      filter,
+      cursor && (cursor.name ?? ''),
+      asOf?.exclusiveEndMs ?? null,
+    );
     return namesAnswer(request, collection, page, (last) => encodeNameToken(last === '' ? null : last), asOf);
   }
 }

@@ -37,6 +37,9 @@ export class AccessLog {
   }
 
   failure(request: LoggedRequest, error: unknown): void {
-    this.logger.error({ requestId: request.id, method: request.method, target: request.target, err: error }, 'request failed');
+    this.logger.error(
+      { requestId: request.id, method: request.method, target: request.target, err: error },
+      'request failed',
+    );
   }
 }

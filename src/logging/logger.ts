@@ -16,9 +16,20 @@ const BUFFER_BYTES = 8 * 1024;
  * @param format `json`, one object a line, or `pretty` for people
  */
 export function createLogger(level: string, format: 'json' | 'pretty'): Logger {
-  const options = { level, base: { pid: process.pid }, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: (label: string) => ({ level: label }) } };
+  const options = {
+    level,
+    base: { pid: process.pid },
+    timestamp: pino.stdTimeFunctions.isoTime,
+    formatters: { level: (label: string) => ({ level: label }) },
+  };
   if (format === 'pretty') {
-    const stream = PinoPretty({ destination: 2, sync: true, ignore: 'pid', translateTime: 'SYS:HH:MM:ss.l', singleLine: true });
+    const stream = PinoPretty({
+      destination: 2,
+      sync: true,
+      ignore: 'pid',
+      translateTime: 'SYS:HH:MM:ss.l',
+      singleLine: true,
+    });
     return pino(options, stream as DestinationStream);
   }
   const destination = pino.destination({ dest: 2, sync: false, minLength: BUFFER_BYTES, periodicFlush: 1000 });

@@ -37,7 +37,12 @@ export async function serve(context: AppContext, port = context.settings.port): 
   };
 }
 
-async function drain(app: NestExpressApplication, server: Server, { settings, logger }: AppContext, noticeMs: number): Promise<void> {
+async function drain(
+  app: NestExpressApplication,
+  server: Server,
+  { settings, logger }: AppContext,
+  noticeMs: number,
+): Promise<void> {
   const graceMs = settings.shutdownGraceSeconds * 1000;
   logger.info('draining');
   app.get(Readiness).drain();

@@ -24,12 +24,16 @@ export async function startService(program: string): Promise<void> {
   const credentials = loadDevelopmentCredentials(settings, dataDir);
   const workerCount = settings.workers === 'auto' ? availableParallelism() : settings.workers;
 
-  const embedded = settings.databaseUrl === undefined ? await startEmbedded(settings, dataDir, workerCount, logger) : null;
+  const embedded =
+    settings.databaseUrl === undefined ? await startEmbedded(settings, dataDir, workerCount, logger) : null;
   const database = embedded?.address ?? settings.databaseUrl!;
   const stopDatabase = async (): Promise<void> => embedded?.stop();
   try {
     await migrate(database, settings.migrateOnStart, logger);
-    const workers = workerCount > 1 ? new Workers(workerCount, { credentials, database, port: settings.port }, logger, program) : null;
+    const workers =
+      workerCount > 1
+        ? new Workers(workerCount, { credentials, database, port: settings.port }, logger, program)
+        : null;
     const server = workers ? null : await serve({ settings, credentials, logger, database });
     const port = workers ? await workers.start() : server!.port;
 
@@ -61,7 +65,12 @@ export async function startService(program: string): Promise<void> {
   }
 }
 
-function startEmbedded(settings: Settings, dataDir: string, workerCount: number, logger: Logger): Promise<EmbeddedPostgres> {
+function startEmbedded(
+  settings: Settings,
+  dataDir: string,
+  workerCount: number,
+  logger: Logger,
+): Promise<EmbeddedPostgres> {
   return EmbeddedPostgres.start({
     dataDir,
     maxConnections: settings.dbPoolMax * workerCount + SPARE_CONNECTIONS,

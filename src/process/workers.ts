@@ -13,7 +13,8 @@ export interface WorkerAssignment {
 }
 
 export type WorkerMessage = { kind: 'hello' } | { kind: 'listening'; port: number };
-export type PrimaryMessage = { kind: 'assignment'; assignment: WorkerAssignment } | { kind: 'drain'; withNotice: boolean };
+export type PrimaryMessage =
+  { kind: 'assignment'; assignment: WorkerAssignment } | { kind: 'drain'; withNotice: boolean };
 
 /** Milliseconds before a worker that died is replaced; doubled while they die young, so that a broken build does not spin. */
 const RESTART_MS = 100;
@@ -77,7 +78,10 @@ export class Workers {
     if (this.isDraining) return;
     const isStable = performance.now() - startedAt > STABLE_MS;
     this.restartMs = isStable ? RESTART_MS : Math.min(this.restartMs * 2, LONGEST_RESTART_MS);
-    this.logger.error({ worker: worker.process.pid, code, signal, restartMs: this.restartMs }, 'a worker died; starting another');
+    this.logger.error(
+      { worker: worker.process.pid, code, signal, restartMs: this.restartMs },
+      'a worker died; starting another',
+    );
     setTimeout(() => {
       if (!this.isDraining) this.fork().catch(() => undefined);
     }, this.restartMs);

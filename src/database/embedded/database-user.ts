@@ -1,5 +1,6 @@
 import { chown, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { codeOf, EmbeddedPostgresError } from './embedded-postgres.error.js';
 
 /** PostgreSQL refuses to run as root; this is "nobody" nearly everywhere, and needs no user of our own to be made. */
 const NOBODY = 65534;
@@ -27,7 +28,14 @@ export function spawnIdentity(user: DatabaseUser): { uid?: number; gid?: number 
 
 /** Gives a file or directory that we just made to the database's user. */
 export async function handOver(path: string, user: DatabaseUser): Promise<void> {
-  if (user.isSwitched) await chown(path, user.uid, user.gid);
+  if (!user.isSwitched) return;
+  await chown(path, user.uid, user.gid).catch((cause: unknown) => {
+    throw new EmbeddedPostgresError(
+      `PostgreSQL does not run as root, and this root may not give ${path} to uid ${user.uid} (${codeOf(cause)}): ` +
+        'run the service as an ordinary user, or set DATABASE_URL',
+      { cause },
+    );
+  });
 }
 
 const READ = 4;

@@ -55,7 +55,9 @@ export class AzureSurface implements Surface {
 
   /** Contract section 1: version errors are decided during routing, before authentication. */
   routed(request: AzureRequest): void {
-    request.apiVersion = negotiateApiVersion(request.query, this.settings.defaultApiVersion, () => this.resourceUri(request));
+    request.apiVersion = negotiateApiVersion(request.query, this.settings.defaultApiVersion, () =>
+      this.resourceUri(request),
+    );
   }
 
   addHeaders(headers: string[], request: AzureRequest, status: number): void {

@@ -8,7 +8,8 @@ import { type Surface } from '../surface.js';
 import { renderProblemJson } from './problem-json.js';
 
 const ALLOWED_METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE';
-const ALLOWED_HEADERS = 'Authorization, Content-Type, If-Match, If-None-Match, Lock-Fence, Idempotency-Key, dapr-api-token';
+const ALLOWED_HEADERS =
+  'Authorization, Content-Type, If-Match, If-None-Match, Lock-Fence, Idempotency-Key, dapr-api-token';
 const EXPOSED_HEADERS = 'ETag, Location, Retry-After, x-request-id';
 
 /** Our own addresses: `/api/v1`, health, documentation. Errors are RFC 9457 with a body always. */
@@ -45,7 +46,12 @@ export class NativeSurface implements Surface {
     if (this.allowedOrigins.size === 0) return;
     headers.push('Vary', 'Origin');
     if (!this.isAllowedOrigin(request)) return;
-    headers.push('Access-Control-Allow-Origin', request.header('origin')!, 'Access-Control-Expose-Headers', EXPOSED_HEADERS);
+    headers.push(
+      'Access-Control-Allow-Origin',
+      request.header('origin')!,
+      'Access-Control-Expose-Headers',
+      EXPOSED_HEADERS,
+    );
   }
 
   render(problem: Problem): Answer {
