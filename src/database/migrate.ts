@@ -13,36 +13,60 @@ const RETRY_MS = 500;
 const HOPELESS = new Set(['28000', '28P01', '3D000', '42501']);
 
 /**
- * Waits for the database and brings its schema to head. Processes that start together take turns on a lock of the migrating
- * connection itself: four at once without it and three of them fail.
+ * Waits for the database, checks that it keeps what it acknowledges, and brings its schema to head: what a start does before anything
+ * is served.
  *
  * @param mayMigrate false only checks, and refuses a schema that is behind
  */
-export async function migrate(address: DatabaseAddress | string, mayMigrate: boolean, logger: Logger): Promise<void> {
-  const options = dataSourceOptions(address, { poolMax: 2 });
-  const source = await connect(options, logger);
-  try {
+export async function prepareDatabase(
+  address: DatabaseAddress | string,
+  mayMigrate: boolean,
+  logger: Logger,
+): Promise<void> {
+  await withConnection(address, logger, async (source) => {
     await assertDurable(source, logger);
-    if (!mayMigrate) {
-      if (await source.showMigrations()) {
-        throw new SettingsError([
-          'MIGRATE_ON_START is false and the schema is behind: run npm run migration:run first',
-        ]);
-      }
-      return;
+    await migrateSchema(source, mayMigrate, logger);
+  });
+}
+
+/** Waits for the database and brings its schema to head. */
+export async function migrate(address: DatabaseAddress | string, mayMigrate: boolean, logger: Logger): Promise<void> {
+  await withConnection(address, logger, (source) => migrateSchema(source, mayMigrate, logger));
+}
+
+/**
+ * Processes that start together take turns on a lock of the migrating connection itself: four at once without it and three of them
+ * fail.
+ */
+async function migrateSchema(source: DataSource, mayMigrate: boolean, logger: Logger): Promise<void> {
+  if (!mayMigrate) {
+    if (await source.showMigrations()) {
+      throw new SettingsError(['MIGRATE_ON_START is false and the schema is behind: run npm run migration:run first']);
     }
-    const runner = source.createQueryRunner();
-    try {
-      // A migration may take longer than a request may, and the others wait for it.
-      await runner.query(`SET statement_timeout = 0`);
-      await runner.query(`SET lock_timeout = 0`);
-      await runner.query(`SELECT pg_advisory_lock(${MIGRATION_LOCK})`);
-      const done = await source.runMigrations();
-      if (done.length > 0) logger.info({ migrations: done.map(({ name }) => name) }, 'schema brought up to date');
-      await runner.query(`SELECT pg_advisory_unlock(${MIGRATION_LOCK})`);
-    } finally {
-      await runner.release();
-    }
+    return;
+  }
+  const runner = source.createQueryRunner();
+  try {
+    // A migration may take longer than a request may, and the others wait for it.
+    await runner.query(`SET statement_timeout = 0`);
+    await runner.query(`SET lock_timeout = 0`);
+    await runner.query(`SELECT pg_advisory_lock(${MIGRATION_LOCK})`);
+    const done = await source.runMigrations();
+    if (done.length > 0) logger.info({ migrations: done.map(({ name }) => name) }, 'schema brought up to date');
+    await runner.query(`SELECT pg_advisory_unlock(${MIGRATION_LOCK})`);
+  } finally {
+    await runner.release();
+  }
+}
+
+async function withConnection(
+  address: DatabaseAddress | string,
+  logger: Logger,
+  work: (source: DataSource) => Promise<void>,
+): Promise<void> {
+  const source = await connect(dataSourceOptions(address, { poolMax: 2 }), logger);
+  try {
+    await work(source);
   } finally {
     await source.destroy();
   }
@@ -69,7 +93,7 @@ async function assertDurable(source: DataSource, logger: Logger): Promise<void> 
     [Record<string, string>]
   >(`SELECT current_setting('fsync') AS fsync, current_setting('full_page_writes') AS full_page_writes,
             current_setting('synchronous_commit') AS synchronous_commit`);
-  if ((fsync === 'off' || fullPageWrites === 'off') && process.env['NODE_ENV'] !== 'test') {
+  if (fsync === 'off' || fullPageWrites === 'off') {
     throw new SettingsError([
       'DATABASE_URL: this server runs with fsync or full_page_writes off and may lose acknowledged writes: turn them on',
     ]);

@@ -1,7 +1,9 @@
 import { type IncomingMessage, type ServerResponse } from 'node:http';
+import { type Socket } from 'node:net';
 import { type ExecutionContext, Inject, Injectable } from '@nestjs/common';
 import { AccessLog } from '../logging/access-log.js';
 import {
+  ambiguousRequest,
   forbidden,
   headersTooLarge,
   malformedPath,
@@ -14,7 +16,7 @@ import { toProblem } from '../problem/to-problem.js';
 import { type Answer } from './answer.js';
 import { type ApiRequest } from './api-request.js';
 import { LeanContext } from './lean-context.js';
-import { announcesBody, ClientGone, readBody } from './request-body.js';
+import { announcesBody, ClientGone, discardBody, readBody } from './request-body.js';
 import { type Route, RouteTable } from './route-table.js';
 import { type Surface, SURFACES } from './surface.js';
 
@@ -22,6 +24,8 @@ import { type Surface, SURFACES } from './surface.js';
 const MAX_HEADER_LINES = 200;
 /** Characters of a request target read before 414; long filters with five alternatives fit many times over. */
 const MAX_TARGET_LENGTH = 16_384;
+/** Headers that say who calls and where to; of which two can never be told apart from an attack. */
+const SINGLE_HEADERS = new Set(['authorization', 'host']);
 
 type ExpressHandler = (incoming: IncomingMessage, response: ServerResponse) => void;
 
@@ -35,6 +39,8 @@ export class Dispatcher {
   private readonly bySegment = new Map<string, Surface>();
   private readonly fallback: Surface;
   private isDraining = false;
+  /** Connections whose last answer was given: RFC 9112 §9.6 forbids to process what still comes on them. */
+  private readonly closing = new WeakSet<Socket>();
 
   constructor(
     @Inject(SURFACES) surfaces: readonly Surface[],
@@ -67,8 +73,9 @@ export class Dispatcher {
 
   /** Serves one request of the node server; what a surface leaves cold goes to `express`. */
   serve(incoming: IncomingMessage, response: ServerResponse, express: ExpressHandler): void {
+    if (this.closing.has(incoming.socket)) return;
     const startedAt = performance.now();
-    const path = incoming.url!;
+    const path = (incoming.url = originForm(incoming.url!));
     const start = segmentStart(path);
     const end = segmentEnd(path, start);
     const segment = path.slice(start, end);
@@ -76,6 +83,11 @@ export class Dispatcher {
     const request = surface.createRequest(incoming);
     if (surface.coldSegments?.includes(segment)) {
       response.on('finish', () => this.accessLog.write(request, response.statusCode, startedAt));
+      const headers: string[] = [];
+      surface.addHeaders(headers, request, 200);
+      for (let index = 0; index < headers.length; index += 2) {
+        response.appendHeader(headers[index]!, headers[index + 1]!);
+      }
       return express(incoming, response);
     }
     const rest = path.charCodeAt(end) === SLASH ? request.path.slice(end + 1) : undefined;
@@ -101,6 +113,7 @@ export class Dispatcher {
   ): Promise<Answer> {
     if (request.target.length > MAX_TARGET_LENGTH) throw uriTooLong();
     if (request.rawHeaders.length > 2 * MAX_HEADER_LINES) throw headersTooLarge();
+    if (hasRepeatedHeader(request.rawHeaders)) throw ambiguousRequest();
     if (isDotSegment(segment)) throw malformedPath();
     if (request.method === 'OPTIONS') {
       const preflight = surface.preflight(request);
@@ -110,7 +123,7 @@ export class Dispatcher {
     if (!match) throw surface.unmatched?.(request) ?? notFound();
     const { routes } = match;
     const route = routes.get(request.method) ?? (request.method === 'HEAD' ? routes.get('GET') : undefined);
-    if (!route) throw methodNotAllowed([...routes.keys()]);
+    if (!route) throw methodNotAllowed(allowedMethods(routes));
     request.route = route;
     request.params = match.params;
     surface.routed?.(request);
@@ -146,15 +159,51 @@ export class Dispatcher {
     else if (answer.status !== 204 && answer.status !== 304) headers.push('Content-Length', '0');
     // A body that was refused unread would be taken for the next request on this connection.
     const isUnread = !incoming.complete && announcesBody(incoming);
-    if (this.isDraining || isUnread) headers.push('Connection', 'close');
+    if ((this.isDraining || isUnread) && !headers.includes('Connection')) headers.push('Connection', 'close');
+    if (headers.includes('Connection')) this.closing.add(incoming.socket);
     response.writeHead(answer.status, headers);
-    response.end(body);
-    if (isUnread) response.once('finish', () => incoming.destroy());
+    if (!isUnread) return void response.end(body);
+    response.flushHeaders();
+    if (body !== null) response.write(body);
+    discardBody(incoming, () => {
+      response.once('finish', () => incoming.destroy());
+      response.end();
+    });
   }
 }
 
 const SLASH = 0x2f;
 const QUESTION_MARK = 0x3f;
+
+/**
+ * Path and query of a target that names scheme and authority as well, as clients send it to proxies; RFC 9112 §3.2.2: every server
+ * must read it. All others stay as they are.
+ */
+function originForm(target: string): string {
+  if (target.charCodeAt(0) === SLASH || !/^https?:\/\//i.test(target)) return target;
+  const authorityStart = target.indexOf('//') + 2;
+  const length = target.slice(authorityStart).search(/[/?#]/);
+  const rest = length < 0 ? '' : target.slice(authorityStart + length);
+  return rest.startsWith('/') ? rest : `/${rest}`;
+}
+
+function hasRepeatedHeader(rawHeaders: readonly string[]): boolean {
+  const seen = new Set<string>();
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index]!;
+    if (name.length !== 4 && name.length !== 13) continue;
+    const lower = name.toLowerCase();
+    if (!SINGLE_HEADERS.has(lower)) continue;
+    if (seen.has(lower)) return true;
+    seen.add(lower);
+  }
+  return false;
+}
+
+/** HEAD is served wherever GET is. */
+function allowedMethods(routes: ReadonlyMap<string, Route>): string[] {
+  return [...routes.keys()].flatMap((method) => (method === 'GET' && !routes.has('HEAD') ? ['GET', 'HEAD'] : [method]));
+}
 
 function segmentStart(target: string): number {
   let position = 0;

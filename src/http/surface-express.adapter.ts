@@ -56,7 +56,12 @@ const STATUS_LINES: Readonly<Record<string, string>> = {
 
 /** Answers what node's parser could not read, where nothing of the request can be trusted, and closes. */
 function refuseUnreadableRequest(error: NodeJS.ErrnoException, socket: Socket): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
+  const { _httpMessage: answering } = socket as Socket & { _httpMessage?: ServerResponse };
+  if (error.code === 'ECONNRESET' || !socket.writable || answering?.headersSent) return void socket.destroy();
+  // An earlier request, read to its end, still awaits its answer: this refusal would be taken for it.
+  if (answering?.req.complete) return void (answering.shouldKeepAlive = false);
   const statusLine = STATUS_LINES[error.code ?? ''] ?? '400 Bad Request';
   socket.end(`HTTP/1.1 ${statusLine}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+  // A sender that was too slow gets no more time to close its own side; others may still be sending, and a reset would cost them the answer.
+  if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') socket.destroySoon();
 }

@@ -41,10 +41,13 @@ const httpDate = (seconds: number): string => new Date(seconds * 1000).toUTCStri
 /** How the request wants its items written: the fields of its version, less what `$select` leaves out. */
 function fieldsOf(request: AzureRequest): readonly Field[] {
   const fields = request.apiVersion.has('description') ? FIELDS_WITH_DESCRIPTION : FIELDS;
-  // `fields` is what very old clients call it (contract section 2.3).
-  const selected = parseSelect(request.query.first('$select') ?? request.query.first('fields'), fields);
+  const selected = selectedFrom(request, fields);
   return selected ? fields.filter((field) => selected.has(field)) : fields;
 }
+
+/** `fields` is what very old clients call `$select` (contract section 2.3). */
+const selectedFrom = (request: AzureRequest, known: readonly string[]): ReadonlySet<string> | null =>
+  parseSelect(request.query.first('$select') ?? request.query.first('fields'), known);
 
 function itemText(item: KeyValue, fields: readonly Field[]): string {
   let text = '{';
@@ -170,7 +173,7 @@ export function namesAnswer(
   const next = page.isFull
     ? nextLink(`/${collection}`, request.query, position(page.items.at(-1)!), request.apiVersion.text)
     : null;
-  const selected = parseSelect(request.query.first('$select'), ['name']);
+  const selected = selectedFrom(request, ['name']);
   const item = (name: string): string =>
     selected && !selected.has('name') ? '{}' : `{"name":${name === '' ? 'null' : JSON.stringify(name)}}`;
   const vendor = `${VENDOR}${collection === 'keys' ? 'keyset' : 'labelset'}+json`;

@@ -54,7 +54,7 @@ export class KeyValueService {
   }
 
   async list(filter: KeyValueFilter, after: KeyValueCursor | null): Promise<Page<KeyValue>> {
-    return toPage(await this.keyValues.listPage(filter, after));
+    return toPage(this.observed(await this.keyValues.listPage(filter, after)));
   }
 
   /** Distinct keys or labels in order; '' stands for no label. */
@@ -68,12 +68,13 @@ export class KeyValueService {
   }
 
   async listRevisions(filter: KeyValueFilter, after: RevisionCursor | null): Promise<Page<KeyValue>> {
-    return toPage(await this.revisions.listPage(filter, after));
+    return toPage(this.observed(await this.revisions.listPage(filter, after)));
   }
 
   /** The items of a range, at most a page, and the number of all. */
   async listRevisionRange(filter: KeyValueFilter, range: ItemRange): Promise<{ items: KeyValue[]; total: number }> {
-    return this.revisions.listRange(filter, range);
+    const { items, total } = await this.revisions.listRange(filter, range);
+    return { items: this.observed(items), total };
   }
 
   /**
@@ -93,7 +94,8 @@ export class KeyValueService {
     if (revision === null) {
       if (!writeHolds(condition, row?.etag ?? null)) throw preconditionFailed();
       if (row!.locked) throw keyLocked(key);
-    } else this.storeRevision.observe(revision);
+    }
+    this.storeRevision.observe(row!.revision);
     return row!;
   }
 
@@ -107,6 +109,12 @@ export class KeyValueService {
       if (row?.locked) throw keyLocked(name.key);
     }
     return row;
+  }
+
+  /** What a page shows, its answer's `Sync-Token` must not be behind. */
+  private observed(items: KeyValue[]): KeyValue[] {
+    for (const { revision } of items) this.storeRevision.observe(revision);
+    return items;
   }
 
   private check({ key, label }: KeyValueName): void {

@@ -17,6 +17,14 @@ export const invalidArgument = (parameter: string, detail = '', title?: string):
 export const malformedPath = (): Problem =>
   new Problem('malformed-path', 400, { title: 'The request path is malformed', hasBody: false });
 
+/** 400, and the connection ends: two `Host` or two `Authorization` lines, of which others on the way may have read the other one. */
+export const ambiguousRequest = (): Problem =>
+  new Problem('ambiguous-request', 400, {
+    title: 'Host or Authorization is given more than once',
+    headers: [['Connection', 'close']],
+    hasBody: false,
+  });
+
 /** 401: missing or wrong credentials; `challenges` are the values of the `WWW-Authenticate` lines, one line each. */
 export const unauthorized = (challenges: readonly string[]): Problem =>
   new Problem('unauthorized', 401, {

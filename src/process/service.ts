@@ -6,11 +6,11 @@ import { CREDENTIALS_FILE, loadDevelopmentCredentials } from '../config/developm
 import { loadSettings } from '../config/load-settings.js';
 import { type Settings } from '../config/settings.js';
 import { createDataDirectory, EmbeddedPostgres } from '../database/embedded/embedded-postgres.js';
-import { migrate } from '../database/migrate.js';
+import { prepareDatabase } from '../database/migrate.js';
 import { createLogger } from '../logging/logger.js';
 import { version } from '../version.js';
-import { serve } from './serve.js';
-import { Workers } from './workers.js';
+import { type RunningServer, serve } from './serve.js';
+import { chooseSharedPort, type WorkerAssignment, Workers } from './workers.js';
 
 /** Connections kept free beside the pools: migrations, the ownership of the embedded database, an operator's psql. */
 const SPARE_CONNECTIONS = 20;
@@ -29,19 +29,16 @@ export async function startService(program: string): Promise<void> {
   const database = embedded?.address ?? settings.databaseUrl!;
   const stopDatabase = async (): Promise<void> => embedded?.stop();
   try {
-    await migrate(database, settings.migrateOnStart, logger);
-    const workers =
+    await prepareDatabase(database, settings.migrateOnStart, logger);
+    const running =
       workerCount > 1
-        ? new Workers(workerCount, { credentials, database, port: settings.port }, logger, program)
-        : null;
-    const server = workers ? null : await serve({ settings, credentials, logger, database });
-    const port = workers ? await workers.start() : server!.port;
-
+        ? await startWorkers(workerCount, { credentials, database, port: settings.port }, settings, logger, program)
+        : await serve({ settings, credentials, logger, database });
     stopOnSignals(async (withNotice) => {
-      await workers?.drain(withNotice);
-      await server?.drain({ withNotice });
+      await running.drain({ withNotice });
       await stopDatabase();
     }, logger);
+    const { port } = running;
     process.stdout.write(
       banner({
         version,
@@ -63,6 +60,19 @@ export async function startService(program: string): Promise<void> {
     await stopDatabase();
     throw error;
   }
+}
+
+async function startWorkers(
+  count: number,
+  assignment: WorkerAssignment,
+  settings: Settings,
+  logger: Logger,
+  program: string,
+): Promise<RunningServer> {
+  const port = await chooseSharedPort(settings.host, assignment.port);
+  const workers = new Workers(count, { ...assignment, port }, logger, program);
+  await workers.start();
+  return { port, drain: ({ withNotice = true } = {}) => workers.drain(withNotice) };
 }
 
 function startEmbedded(

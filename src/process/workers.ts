@@ -1,5 +1,6 @@
 import cluster, { type Worker } from 'node:cluster';
 import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
 import { type Logger } from 'pino';
 import { type Credentials } from '../config/credentials.js';
 import { type DatabaseAddress } from '../database/connection.js';
@@ -8,11 +9,10 @@ import { type DatabaseAddress } from '../database/connection.js';
 export interface WorkerAssignment {
   credentials: Credentials;
   database: DatabaseAddress | string;
-  /** 0 only for the very first worker when `PORT=0`. */
   port: number;
 }
 
-export type WorkerMessage = { kind: 'hello' } | { kind: 'listening'; port: number };
+export type WorkerMessage = { kind: 'hello' } | { kind: 'listening' };
 export type PrimaryMessage =
   { kind: 'assignment'; assignment: WorkerAssignment } | { kind: 'drain'; withNotice: boolean };
 
@@ -26,24 +26,20 @@ const STABLE_MS = 10_000;
 export class Workers {
   private isDraining = false;
   private restartMs = RESTART_MS;
-  private port: number;
 
+  /** @param assignment the port in it is never 0: see `chooseSharedPort` */
   constructor(
     private readonly count: number,
     private readonly assignment: WorkerAssignment,
     private readonly logger: Logger,
     program: string,
   ) {
-    this.port = assignment.port;
     cluster.setupPrimary({ exec: program, args: [], serialization: 'advanced' });
   }
 
-  /** Starts all workers; resolves with the shared port once each of them listens. */
-  async start(): Promise<number> {
-    // The first one chooses the port when none was given; the others must take the same.
-    this.port = await this.fork();
-    await Promise.all(Array.from({ length: this.count - 1 }, () => this.fork()));
-    return this.port;
+  /** Starts all workers; resolves once each of them listens. */
+  async start(): Promise<void> {
+    await Promise.all(Array.from({ length: this.count }, () => this.fork()));
   }
 
   async drain(withNotice: boolean): Promise<void> {
@@ -58,18 +54,15 @@ export class Workers {
     );
   }
 
-  private fork(): Promise<number> {
+  private fork(): Promise<void> {
     const startedAt = performance.now();
     const worker = cluster.fork();
     worker.once('exit', (code, signal) => this.onExit(worker, startedAt, code, signal));
     return new Promise((resolve, reject) => {
       worker.once('exit', (code) => reject(new Error(`worker ended with code ${code} before it listened`)));
       worker.on('message', (message: WorkerMessage) => {
-        if (message.kind === 'listening') resolve(message.port);
-        else {
-          const assignment = { ...this.assignment, port: this.port };
-          worker.send({ kind: 'assignment', assignment } satisfies PrimaryMessage);
-        }
+        if (message.kind === 'listening') resolve();
+        else worker.send({ kind: 'assignment', assignment: this.assignment } satisfies PrimaryMessage);
       });
     });
   }
@@ -86,4 +79,18 @@ export class Workers {
       if (!this.isDraining) this.fork().catch(() => undefined);
     }, this.restartMs);
   }
+}
+
+/**
+ * The port that all workers listen on. With `PORT=0` a free one is looked for here: workers that each asked for 0 would lose the
+ * common port as soon as all of them had died once.
+ */
+export async function chooseSharedPort(host: string, port: number): Promise<number> {
+  if (port !== 0) return port;
+  const probe = createServer().listen(0, host);
+  await once(probe, 'listening');
+  const { port: free } = probe.address() as AddressInfo;
+  probe.close();
+  await once(probe, 'close');
+  return free;
 }

@@ -341,6 +341,24 @@ describe('a server that dies', () => {
     expect(second).toMatchObject({ owner: false, isRefusal: true });
   });
 
+  (isLinux ? it : it.skip)('does not wait for a statement that still runs in the dead one', async () => {
+    const postgres = await startOnData();
+    const session = new Client(postgres.address);
+    session.on('error', () => undefined);
+    await session.connect();
+    const { rows } = await session.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+    // Computing, it never looks up; waiting for a lock or for input it would notice the death of the server by itself.
+    const endless = 'DO $$ DECLARE n int := 0; BEGIN LOOP n := (n + 1) % 1000; END LOOP; END $$';
+    session.query(endless).catch(() => undefined);
+    await until(
+      'it computes',
+      async () => (await query(postgres, `SELECT 1 FROM pg_stat_activity WHERE query = '${endless}'`))[0],
+    );
+    process.kill(postmasterPid(), 'SIGKILL');
+    await until('it is back', () => news.includes('embedded PostgreSQL is back'));
+    expect(serverProcesses()).not.toContain(rows[0]?.pid);
+  });
+
   it('keeps its owner when only the session with the lock is ended', async () => {
     const postgres = await startOnData();
     const pid = postmasterPid();

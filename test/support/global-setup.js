@@ -1,4 +1,4 @@
-const { mkdtempSync } = require('node:fs');
+const { chmodSync, mkdtempSync } = require('node:fs');
 const { tmpdir } = require('node:os');
 const { join } = require('node:path');
 
@@ -7,22 +7,25 @@ const { join } = require('node:path');
  * tested here is rules, and the fault tests have servers of their own. Jest does not map this file's imports, so it uses the build.
  */
 module.exports = async function globalSetup() {
+  // Two projects of one run share it.
   if (globalThis.latchkeyTestDatabase) return;
   const { buildIfStale } = await import('../../scripts/build-if-stale.mjs');
   buildIfStale();
-  process.env.NODE_ENV = 'test';
   const { Client } = require('pg');
   const { pino } = require('pino');
   const { EmbeddedPostgres } = require('../../dist/src/database/embedded/embedded-postgres.js');
   const { migrate } = require('../../dist/src/database/migrate.js');
 
+  const dataDir = mkdtempSync(join(tmpdir(), 'latchkey-test-'));
+  // As root the database runs as another user, who must get through.
+  chmodSync(dataDir, 0o755);
   const database = await EmbeddedPostgres.start({
-    dataDir: mkdtempSync(join(tmpdir(), 'latchkey-test-')),
+    dataDir,
     maxConnections: 200,
     durable: false,
     log: { info: () => undefined, warn: () => undefined, error: (message) => process.stderr.write(`${message}\n`) },
   });
-  globalThis.latchkeyTestDatabase = database;
+  globalThis.latchkeyTestDatabase = { database, dataDir };
   const template = 'latchkey_template';
   const admin = new Client({ ...database.address, database: 'postgres' });
   await admin.connect();

@@ -23,6 +23,7 @@ export interface TestApp {
   readonly azure: AzureHttp;
   /** Signed requests with the read-only key. */
   readonly azureReader: AzureHttp;
+  /** For SDK clients; its endpoint is https when the settings name a certificate, and `azure` above then speaks to nobody. */
   readonly connectionString: string;
   /** Runs SQL on the spec file's own database. */
   sql<T = Record<string, unknown>>(text: string, values?: unknown[]): Promise<T[]>;
@@ -66,7 +67,7 @@ export async function startApp(env: Record<string, string> = {}, shared?: TestAp
     port,
     azure: new AzureHttp(port, READ_WRITE_KEY),
     azureReader: new AzureHttp(port, READ_ONLY_KEY),
-    connectionString: `Endpoint=http://127.0.0.1:${port};Id=${READ_WRITE_KEY.id};Secret=${READ_WRITE_KEY.secret}`,
+    connectionString: `Endpoint=${settings.hasTls ? 'https' : 'http'}://127.0.0.1:${port};Id=${READ_WRITE_KEY.id};Secret=${READ_WRITE_KEY.secret}`,
     sql: async <T>(text: string, values?: unknown[]) => (await sqlClient.query(text, values)).rows as T[],
     close: async () => {
       http.closeAllConnections();

@@ -13,7 +13,7 @@ import { inUse, Ownership, type OwnershipAttempt } from './ownership.js';
 import { agreedPassword } from './password.js';
 import { findPostmaster } from './postmaster-file.js';
 import { Postmaster, type PostmasterSettings } from './postmaster.js';
-import { processIsAlive } from './process-table.js';
+import { killOrphanedSessions, processIsAlive } from './process-table.js';
 import { ServerLog } from './server-log.js';
 
 export { EmbeddedPostgresError } from './embedded-postgres.error.js';
@@ -44,6 +44,9 @@ const STRANGER_PATIENCE_MS = 60_000;
 
 /** How long the remains of a dead server (its shared memory, its lock files) may keep a new one from starting. */
 const REMAINS_PATIENCE_MS = 30_000;
+
+/** Sessions of a dead server end by themselves as soon as they wait for anything, which most do within milliseconds. */
+const ORPHAN_PATIENCE_MS = 300;
 
 const FIRST_RESTART_DELAY_MS = 100;
 const LONGEST_RESTART_DELAY_MS = 2_000;
@@ -252,8 +255,12 @@ export class EmbeddedPostgres {
   /** Judges the end of a server that never got ready: what passes by itself is tried again, the rest is for a person. */
   private async requirePassingFailure(postmaster: Postmaster, waitedMs: number): Promise<void> {
     const words = await this.serverLog.lastWordsOf(postmaster.pid, postmaster.logStart);
-    // Another start was faster, backends of a killed server still hold its memory, or somebody killed this one too.
-    const passes = words === null || /lock file .* (already exists|is empty)|pre-existing shared memory/.test(words);
+    const isHeldByOrphans = words !== null && /pre-existing shared memory/.test(words);
+    // Otherwise another start was faster, or somebody killed this server too.
+    const passes = isHeldByOrphans || words === null || /lock file .* (already exists|is empty)/.test(words);
+    if (isHeldByOrphans && waitedMs > ORPHAN_PATIENCE_MS) {
+      await killOrphanedSessions(this.settings.location.cluster);
+    }
     if (passes && waitedMs < REMAINS_PATIENCE_MS) return;
     throw new EmbeddedPostgresError(
       `PostgreSQL does not start in ${this.location}: ${words ?? 'it was killed'} (see ${this.serverLog.file})`,

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { readFile, readlink, realpath } from 'node:fs/promises';
+import { readdir, readFile, readlink, realpath } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { codeOf } from './embedded-postgres.error.js';
 
@@ -36,13 +36,37 @@ export async function processWorksIn(pid: number, directory: string): Promise<bo
   }
 }
 
+/**
+ * Ends the sessions of a dead PostgreSQL server that have not noticed its death: one that computes can keep the shared memory, and with
+ * it the next server, waiting for as long as its statement takes. None of them can still answer anybody with the server's consent.
+ */
+export async function killOrphanedSessions(directory: string): Promise<void> {
+  if (process.platform !== 'linux') return;
+  for (const pid of (await readdir('/proc')).map(Number).filter((number) => number > 0)) {
+    // PostgreSQL names its sessions so in the process list; the server itself keeps its command line.
+    const title = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+    if (!title.startsWith('postgres: ') || (await processWorksIn(pid, directory)) !== true) continue;
+    const parent = Number(statusOf(pid)[1]);
+    if ((await processWorksIn(parent, directory)) === true) continue;
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch {
+      // It ended meanwhile, or is not ours to end.
+    }
+  }
+}
+
 /** Orphans end as zombies where process 1 of a container waits for nobody. */
 function isZombie(pid: number): boolean {
-  if (process.platform !== 'linux') return false;
+  return process.platform === 'linux' && ['Z', undefined].includes(statusOf(pid)[0]);
+}
+
+/** State, parent's process id and more; nothing when there is no such process. The name before them may hold anything. */
+function statusOf(pid: number): string[] {
   try {
     const status = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    return status.slice(status.lastIndexOf(')') + 2).startsWith('Z');
+    return status.slice(status.lastIndexOf(')') + 2).split(' ');
   } catch {
-    return true;
+    return [];
   }
 }

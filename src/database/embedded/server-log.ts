@@ -15,11 +15,11 @@ const LINE = /^\S+ \S+ \S+ \[(\d+)\] ([A-Z]+):\s+(.*)$/;
 
 /** Expected while it starts, stops or is polled. */
 const ORDINARY_FATAL =
-  /the database system is|terminating (connection|background worker|autovacuum|walreceiver)|lock file .* (already exists|is empty)|pre-existing shared memory/;
+  /the database system is|connection to client lost|terminating (connection|background worker|autovacuum|walreceiver)|lock file .* (already exists|is empty)|pre-existing shared memory/;
 
 /** The few of PostgreSQL's many LOG lines that tell of trouble. */
 const TELLING_LOG =
-  /was terminated by|^server process .* exited|was interrupted|not properly shut down|reinitializing|could not|out of memory/;
+  /was terminated by|^server process .* exited|was interrupted|not properly shut down|reinitializing|could not (?!(send|receive) data)|out of memory/;
 
 /**
  * PostgreSQL's own log. It goes to a file and not through a pipe of ours, so that the death of this process does not take the database
