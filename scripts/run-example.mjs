@@ -19,7 +19,8 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const TOTAL_SECONDS = 90;
 /** SIGTERM: two seconds of notice to load balancers, then at most ten for requests under way. */
 const STOP_SECONDS = 15;
-const WRITERS = 16;
+/** Fewer than the service has database connections, so that none is told to come back later. */
+const WRITERS = 8;
 /** Acknowledged writes after which the service is killed. */
 const WRITES_BEFORE_THE_KILL = 500;
 

@@ -15,7 +15,6 @@ import {
   UnauthorizedException,
   UseGuards,
 } from '@nestjs/common';
-import { GUARDS_METADATA } from '@nestjs/common/constants';
 import { NestFactory } from '@nestjs/core';
 import { ExpressAdapter, type NestExpressApplication } from '@nestjs/platform-express';
 import type { Observable } from 'rxjs';
@@ -138,7 +137,8 @@ async function direct(): Promise<NestExpressApplication> {
   const app = await NestFactory.create<NestExpressApplication>(AnswerModule, adapter, { logger: false });
   await app.init();
   const controller = app.get(AnswerController);
-  const guardTypes = Reflect.getMetadata(GUARDS_METADATA, controller.get) as (new () => CanActivate)[];
+  const method = AnswerController.prototype['get'];
+  const guardTypes = Reflect.getMetadata('__guards__', method) as (new () => CanActivate)[];
   const guards = guardTypes.map((type) => app.get(type));
   const routes = new Map([['kv', { call: () => controller.get(), guards }]]);
   adapter.dispatch = async (request, response) => {
@@ -149,7 +149,7 @@ async function direct(): Promise<NestExpressApplication> {
       const allowed = guard.canActivate(context);
       if (allowed !== true && !(await allowed)) return void response.writeHead(403).end();
     }
-    const answer = await route.call();
+    const answer = route.call();
     response.writeHead(answer.status, answer.headers);
     response.end(answer.body);
   };

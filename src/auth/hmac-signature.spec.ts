@@ -336,28 +336,50 @@ describe('a request that was altered after it was signed', () => {
   });
 });
 
-describe('the host that Python signs over plain http', () => {
+describe('the host that two clients sign over plain http', () => {
   const local = setHeader(get(), 'host', 'localhost:8483');
   const quirk = { hostQuirk: true };
 
-  it('is accepted only when asked for', () => {
-    const sent = sign(local, 'ocalhost:8483');
+  it.each([
+    ['Python: without its first letter', 'ocalhost:8483'],
+    ['JavaScript up to 1.3: without its port', 'localhost'],
+  ])('is accepted only when asked for (%s)', (_client, host) => {
+    const sent = sign(local, host);
     expect(verify(sent, NOW, quirk)).toEqual(accepted);
     expect(verify(sent)).toEqual(refused('Invalid Signature'));
   });
 
   it('leaves rightly signed requests as they are', () => {
     expect(verify(sign(local), NOW, quirk)).toEqual(accepted);
+    expect(verify(get(), NOW, quirk)).toEqual(accepted);
   });
 
-  it.each(['calhost:8483', 'localhost:848', 'xlocalhost:8483', ''])('is no excuse for %p', (host) => {
-    expect(verify(sign(local, host), NOW, quirk)).toEqual(refused('Invalid Signature'));
+  it.each(['127.0.0.1:80', '[::1]:8483', 'a.example:65535'])('of %s without its port is accepted', (host) => {
+    const sent = setHeader(get(), 'host', host);
+    expect(verify(sign(sent, host.slice(0, host.lastIndexOf(':'))), NOW, quirk)).toEqual(accepted);
   });
+
+  it('is found wherever the host stands among the signed headers', () => {
+    for (const signedHeaders of ['host;x-ms-date;x-ms-content-sha256', 'x-ms-content-sha256;x-ms-date;Host']) {
+      for (const host of ['ocalhost:8483', 'localhost']) {
+        expect(verify(sign({ ...local, signedHeaders }, host), NOW, quirk)).toEqual(accepted);
+      }
+    }
+  });
+
+  it.each(['calhost:8483', 'localhost:848', 'localhost:', 'ocalhost', 'localhos', 'xlocalhost:8483', ':8483', ''])(
+    'is no excuse for %p',
+    (host) => {
+      expect(verify(sign(local, host), NOW, quirk)).toEqual(refused('Invalid Signature'));
+    },
+  );
 
   it('still needs a known key and the right body', () => {
-    const sent = sign(local, 'ocalhost:8483');
-    expect(verify({ ...sent, credential: 'x' }, NOW, quirk)).toEqual(refused('Invalid Credential'));
-    expect(verify({ ...sent, body: 'x' }, NOW, quirk)).toEqual(refused('Invalid request content hash'));
+    for (const host of ['ocalhost:8483', 'localhost']) {
+      const sent = sign(local, host);
+      expect(verify({ ...sent, credential: 'x' }, NOW, quirk)).toEqual(refused('Invalid Credential'));
+      expect(verify({ ...sent, body: 'x' }, NOW, quirk)).toEqual(refused('Invalid request content hash'));
+    }
   });
 });
 

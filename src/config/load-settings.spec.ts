@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
@@ -426,11 +426,20 @@ describe('settings that belong together', () => {
     expect(faults[0]).toMatch(/^TLS_CERT_FILE and TLS_KEY_FILE are .* which do not work together/);
   });
 
-  const unprivileged = process.getuid?.() === 0 ? it.skip : it;
-  unprivileged('name files that may be read', () => {
-    const path = file('closed', 'x');
-    chmodSync(path, 0o000);
-    expect(faultsOf({ SEED_FILE: path })[0]).toContain('cannot be read (EACCES)');
+  it('name files that can be reached', () => {
+    const behindFile = join(file('not-a-folder', 'x'), 'seed.json');
+    expect(faultsOf({ SEED_FILE: behindFile })).toEqual([
+      `SEED_FILE is ${JSON.stringify(behindFile)}, which cannot be read (ENOTDIR); expected a readable file`,
+    ]);
+    const loop = join(folder, 'loop');
+    symlinkSync(loop, loop);
+    expect(faultsOf({ LOCK_COMPONENTS_DIR: loop })[0]).toContain('cannot be read (ELOOP); expected a readable folder');
+  });
+
+  it('name files of secrets that are files', () => {
+    expect(faultsOf({ ACCESS_KEYS_FILE: folder })).toEqual([
+      `ACCESS_KEYS_FILE is ${JSON.stringify(folder)}, which cannot be read (EISDIR); expected a file with the secret`,
+    ]);
   });
 });
 

@@ -62,7 +62,9 @@ describe('docs/settings.md', () => {
 
   it.each(rows)('gives the default of $variable', ({ variable, standard }) => {
     const value = standards[propertyOf(variable)];
-    expect(standard).toBe(SPOKEN[variable] ?? (value === undefined ? 'unset' : String(value)));
+    expect(standard).toBe(
+      SPOKEN[variable] ?? (value === undefined ? 'unset' : String(value as string | number | boolean)),
+    );
   });
 
   it.each(rows)('says what is expected of $variable', ({ variable, expected }) => {

@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import { invalidArgument, outcomeUnknown, unavailable } from '../problem/catalogue.js';
 import { Problem } from '../problem/problem.js';
 
@@ -8,18 +9,23 @@ const SERVER_STATE = new Set(['57014', '57P01', '57P02', '57P03', '53300', '5310
 /** Input that validation should have refused first. */
 const BAD_INPUT = new Set(['22021', '22P05', '22003', '22008', '22023', '54000']);
 
+/** Every SQLSTATE has a digit, by which it differs from the system's own `EPIPE`. */
 export function sqlState(error: unknown): string | undefined {
   const code = (error as { code?: unknown } | null)?.code;
-  return typeof code === 'string' && code.length === 5 ? code : undefined;
+  return typeof code === 'string' && /^(?=.*\d)[0-9A-Z]{5}$/.test(code) ? code : undefined;
 }
+
+/** The server takes no writes: what this process is connected to is no longer the primary, or not for now. */
+export const isReadOnly = (error: unknown): boolean => sqlState(error) === '25006';
 
 export const isRetryable = (error: unknown): boolean => RETRYABLE.has(sqlState(error) ?? '');
 
 /** A connection that broke: the driver's own errors carry no SQLSTATE, and class 08 means the same. */
 export function isConnectionLost(error: unknown): boolean {
   const state = sqlState(error);
-  if (state !== undefined && /^[0-9A-Z]{5}$/.test(state)) return state.startsWith('08') || state.startsWith('57P0');
-  return error instanceof Error && !(error instanceof Problem);
+  if (state !== undefined) return state.startsWith('08') || state.startsWith('57P0');
+  // Not `instanceof Error`: errors of Node's own modules can come from another realm than this file's (Jest).
+  return types.isNativeError(error) && !(error instanceof Problem);
 }
 
 /**

@@ -4,7 +4,7 @@ import { type Pool, type PoolClient } from 'pg';
 import { type DataSource } from 'typeorm';
 import { Settings } from '../config/settings.js';
 import { outcomeUnknown, unavailable } from '../problem/catalogue.js';
-import { isConnectionLost, isRetryable, toDatabaseProblem } from './database-errors.js';
+import { isConnectionLost, isReadOnly, isRetryable, toDatabaseProblem } from './database-errors.js';
 
 /** One named SQL statement; the name identifies the prepared plan on each connection, so one name never has two texts. */
 export interface Statement {
@@ -30,12 +30,25 @@ const MAX_ATTEMPTS = 4;
 @Injectable()
 export class Database {
   private readonly pool: Pool;
+  private readonly connections = new Set<PoolClient>();
+  private readonly outdated = new WeakSet<PoolClient>();
 
   constructor(
     @InjectDataSource() private readonly dataSource: DataSource,
     @Inject(Settings) private readonly settings: Settings,
   ) {
     this.pool = (dataSource.driver as unknown as { master: Pool }).master;
+    // TypeORM has opened the first connection already, so they are counted when they are used, not when they are made.
+    this.pool.on('acquire', (client) => this.connections.add(client));
+    this.pool.on('remove', (client) => this.connections.delete(client));
+  }
+
+  /**
+   * Lets no present connection serve another request. All of them lead to a server that has become read-only, and would go on being
+   * read-only after it, or its successor, takes writes again (reliability §4.6).
+   */
+  dropConnections(): void {
+    for (const client of this.connections) this.outdated.add(client);
   }
 
   /** Runs one statement as its own transaction; throws a problem when the database is away, busy or gone half-way. */
@@ -57,7 +70,11 @@ export class Database {
   private async acquire(): Promise<PoolClient> {
     if (this.pool.waitingCount >= MAX_WAITING) throw unavailable();
     try {
-      return await this.pool.connect();
+      for (;;) {
+        const client = await this.pool.connect();
+        if (!this.outdated.has(client)) return client;
+        client.release(true);
+      }
     } catch (error) {
       throw unavailable(500, { cause: error });
     }
@@ -82,6 +99,7 @@ export class Database {
       client.release();
       return result.rows;
     } catch (error) {
+      if (isReadOnly(error)) this.dropConnections();
       // A connection whose statement was cut off is never reused: it may still be waiting for that statement.
       client.release(isRetryable(error) ? undefined : (error as Error));
       throw error;

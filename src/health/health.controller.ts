@@ -1,6 +1,7 @@
 import { Get } from '@nestjs/common';
 import { type Answer } from '../http/answer.js';
 import { Needs, SurfaceController } from '../http/surface-controller.decorator.js';
+import { Describe } from '../openapi/describe.decorator.js';
 import { Readiness } from './readiness.js';
 
 /** For load balancers and orchestrators; both need no credentials. */
@@ -10,6 +11,7 @@ export class HealthController {
 
   /** Whether the process lives. Never touches the database: restarting the process would not mend that. */
   @Get('healthz')
+  @Describe({ summary: 'Does the process live?', responses: { 200: { description: 'Yes.' } } })
   @Needs('nothing')
   healthz(): Answer {
     return statusAnswer(200, { status: 'ok' });
@@ -17,6 +19,10 @@ export class HealthController {
 
   /** Whether requests should be sent here. */
   @Get('readyz')
+  @Describe({
+    summary: 'Should requests be sent here?',
+    responses: { 200: { description: 'Yes.' }, 503: { description: 'No; the body says why.' } },
+  })
   @Needs('nothing')
   async readyz(): Promise<Answer> {
     const reason = await this.readiness.check();

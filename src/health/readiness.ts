@@ -29,7 +29,10 @@ export class Readiness {
     if (this.isDraining) return 'draining';
     try {
       const [row] = await this.database.query(CHECK, []);
-      if (row![0] !== true) return 'database-read-only';
+      if (row![0] !== true) {
+        this.database.dropConnections();
+        return 'database-read-only';
+      }
       return row![1] === migrations.at(-1)!.name ? null : 'schema-not-at-head';
     } catch {
       return 'database-unreachable';

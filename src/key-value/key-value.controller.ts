@@ -5,9 +5,11 @@ import { type Answer } from '../http/answer.js';
 import { AzureRequest } from '../http/azure/azure-request.js';
 import { isKeyValueBody } from '../http/azure/media-type.js';
 import { Needs, SurfaceController } from '../http/surface-controller.decorator.js';
+import { Describe } from '../openapi/describe.decorator.js';
 import { IfMatchGuard } from '../precondition/if-match.guard.js';
 import { unsupportedMediaType } from '../problem/catalogue.js';
 import { foundAnswer, keyValueAnswer, nothingDeletedAnswer, pageAnswer } from './key-value.answers.js';
+import { DELETE_KEY_VALUE, GET_KEY_VALUE, LIST_KEY_VALUES, PUT_KEY_VALUE } from './key-value.openapi.js';
 import { asOfFrom, authorFrom, cursorFrom, filterFrom, nameFrom, tagsFrom } from './key-value.requests.js';
 import { KeyValueService } from './key-value.service.js';
 import { decodeKeyValueToken, keyValueTokenText } from './rules/continuation-token.js';
@@ -22,6 +24,7 @@ export class KeyValueController {
   ) {}
 
   @Get('kv')
+  @Describe(LIST_KEY_VALUES)
   @Needs('read')
   @UseGuards(IfMatchGuard)
   async list(request: AzureRequest): Promise<Answer> {
@@ -31,6 +34,7 @@ export class KeyValueController {
   }
 
   @Get('kv/*key')
+  @Describe(GET_KEY_VALUE)
   @Needs('read')
   @UseGuards(IfMatchGuard)
   async find(request: AzureRequest): Promise<Answer> {
@@ -40,6 +44,7 @@ export class KeyValueController {
   }
 
   @Put('kv/*key')
+  @Describe(PUT_KEY_VALUE)
   @Needs('write')
   @UseGuards(IfMatchGuard)
   async put(request: AzureRequest): Promise<Answer> {
@@ -51,6 +56,7 @@ export class KeyValueController {
   }
 
   @Delete('kv/*key')
+  @Describe(DELETE_KEY_VALUE)
   @Needs('write')
   @UseGuards(IfMatchGuard)
   async remove(request: AzureRequest): Promise<Answer> {

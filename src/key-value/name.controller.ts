@@ -3,8 +3,10 @@ import { AzureAuthGuard } from '../auth/azure-auth.guard.js';
 import { DatabaseClock } from '../database/database-clock.js';
 import { type Answer } from '../http/answer.js';
 import { AzureRequest } from '../http/azure/azure-request.js';
+import { Describe } from '../openapi/describe.decorator.js';
 import { Needs, SurfaceController } from '../http/surface-controller.decorator.js';
 import { namesAnswer } from './key-value.answers.js';
+import { LIST_KEYS, LIST_LABELS } from './key-value.openapi.js';
 import { asOfFrom, cursorFrom } from './key-value.requests.js';
 import { KeyValueService } from './key-value.service.js';
 import { decodeNameToken, encodeNameToken } from './rules/continuation-token.js';
@@ -19,12 +21,14 @@ export class NameController {
   ) {}
 
   @Get('keys')
+  @Describe(LIST_KEYS)
   @Needs('read')
   async listKeys(request: AzureRequest): Promise<Answer> {
     return this.list(request, 'keys', 'key');
   }
 
   @Get('labels')
+  @Describe(LIST_LABELS)
   @Needs('read')
   async listLabels(request: AzureRequest): Promise<Answer> {
     return this.list(request, 'labels', 'label');

@@ -4,9 +4,11 @@ import { DatabaseClock } from '../database/database-clock.js';
 import { type Answer } from '../http/answer.js';
 import { AzureRequest } from '../http/azure/azure-request.js';
 import { Needs, SurfaceController } from '../http/surface-controller.decorator.js';
+import { Describe } from '../openapi/describe.decorator.js';
 import { IfMatchGuard } from '../precondition/if-match.guard.js';
 import { rangeNotSatisfiable } from '../problem/catalogue.js';
 import { pageAnswer, rangeAnswer } from './key-value.answers.js';
+import { LIST_REVISIONS } from './key-value.openapi.js';
 import { asOfFrom, cursorFrom, filterFrom } from './key-value.requests.js';
 import { KeyValueService } from './key-value.service.js';
 import { decodeRevisionToken, revisionTokenText } from './rules/continuation-token.js';
@@ -21,6 +23,7 @@ export class RevisionController {
   ) {}
 
   @Get('revisions')
+  @Describe(LIST_REVISIONS)
   @Needs('read')
   @UseGuards(IfMatchGuard)
   async list(request: AzureRequest): Promise<Answer> {

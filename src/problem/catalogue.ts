@@ -98,6 +98,7 @@ export const unavailable = (retryAfterMs = 500, options: Pick<ProblemOptions, 'c
   new Problem('unavailable', 503, {
     title: 'The service cannot answer right now',
     headers: retryAfter(retryAfterMs),
+    hasBody: false,
     ...options,
   });
 

@@ -85,11 +85,16 @@ function startEmbedded(
     dataDir,
     maxConnections: settings.dbPoolMax * workerCount + SPARE_CONNECTIONS,
     log: {
-      info: (message, fields) => logger.info(fields ?? {}, message),
-      warn: (message, fields) => logger.warn(fields ?? {}, message),
-      error: (message, fields) => logger.error(fields ?? {}, message),
+      info: (message, fields) => logger.info(besideOurPid(fields), message),
+      warn: (message, fields) => logger.warn(besideOurPid(fields), message),
+      error: (message, fields) => logger.error(besideOurPid(fields), message),
     },
   });
+}
+
+/** Every line has our own `pid`; a second one of that name would hide it from whoever parses the line. */
+function besideOurPid({ pid, ...fields }: { pid?: unknown } = {}): object {
+  return pid === undefined ? fields : { ...fields, postgresPid: pid };
 }
 
 /** SIGTERM lets a load balancer take notice first; Ctrl-C does not wait for one. A second signal ends at once. */

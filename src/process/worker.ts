@@ -10,7 +10,7 @@ const tell = (message: WorkerMessage): void => void process.send?.(message, unde
 export async function runWorker(): Promise<void> {
   const settings = loadSettings(process.env, process.stderr.isTTY);
   const logger = createLogger(settings.logLevel, settings.logFormat);
-  let server: RunningServer | undefined;
+  let server: RunningServer | undefined = undefined;
   // A worker that is told to stop while it still starts has nothing to finish.
   const stop = (withNotice: boolean): void =>
     void Promise.resolve(server?.drain({ withNotice })).finally(() => process.exit(0));

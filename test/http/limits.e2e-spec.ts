@@ -13,7 +13,7 @@ let failures: jest.SpyInstance;
 
 beforeAll(async () => {
   app = await startApp();
-  server = app.app.getHttpServer() as Server;
+  server = app.app.getHttpServer();
   host = `127.0.0.1:${app.port}`;
   failures = jest.spyOn(app.app.get<Logger>(LOGGER), 'error');
 });
@@ -33,7 +33,7 @@ async function open(): Promise<RawConnection> {
 /** Text of a signed request. */
 function signed(method: string, target: string, body?: string, extra: Record<string, string> = {}): string {
   const bytes = body === undefined ? undefined : Buffer.from(body, 'latin1');
-  const type = body === undefined ? {} : { 'Content-Type': 'application/json' };
+  const type: Record<string, string> = body === undefined ? {} : { 'Content-Type': 'application/json' };
   return requestText(
     method,
     target,

@@ -286,6 +286,13 @@ describe('/kv/{key}', () => {
       beforeEach(async () => void (other = await startApp({}, app)));
       afterEach(() => other.close());
 
+      it('is not older than what a put that alters nothing found', async () => {
+        const first = await app.azure.put('/kv/token', { value: 'same' });
+        const again = await other.azure.put('/kv/token', { value: 'same' });
+        expect(again.text).toBe(first.text);
+        expect(readSyncToken(again.headers['sync-token'])).toBe(readSyncToken(first.headers['sync-token']));
+      });
+
       it.each(['/kv/token', '/kv?key=token', '/revisions?key=token'])(
         'is not older than what %s showed',
         async (target) => {

@@ -29,32 +29,32 @@ export async function putAll({ azure }: TestApp, seeds: readonly Seed[]): Promis
   }
 }
 
-export async function removeAll({ sql }: TestApp): Promise<void> {
-  await sql('DELETE FROM key_value');
-  await sql('DELETE FROM key_value_revision');
+export async function removeAll(app: TestApp): Promise<void> {
+  await app.sql('DELETE FROM key_value');
+  await app.sql('DELETE FROM key_value_revision');
 }
 
-export async function lock({ sql }: TestApp, key: string, label = ''): Promise<void> {
-  await sql('UPDATE key_value SET locked = true WHERE key = $1 AND label = $2', [key, label]);
+export async function lock(app: TestApp, key: string, label = ''): Promise<void> {
+  await app.sql('UPDATE key_value SET locked = true WHERE key = $1 AND label = $2', [key, label]);
 }
 
-export async function countRevisions({ sql }: TestApp, key: string, label = ''): Promise<number> {
-  const [row] = await sql<{ count: string }>('SELECT count(*) FROM key_value_revision WHERE key = $1 AND label = $2', [
-    key,
-    label,
-  ]);
+export async function countRevisions(app: TestApp, key: string, label = ''): Promise<number> {
+  const [row] = await app.sql<{ count: string }>(
+    'SELECT count(*) FROM key_value_revision WHERE key = $1 AND label = $2',
+    [key, label],
+  );
   return Number(row!.count);
 }
 
 /** Dates the states that a key-value had, oldest first; the last one is its present state. */
-export async function dateHistory({ sql }: TestApp, key: string, label: string, instants: string[]): Promise<void> {
-  const revisions = await sql<{ revision: string }>(
+export async function dateHistory(app: TestApp, key: string, label: string, instants: string[]): Promise<void> {
+  const revisions = await app.sql<{ revision: string }>(
     'SELECT revision FROM key_value_revision WHERE key = $1 AND label = $2 ORDER BY revision',
     [key, label],
   );
   if (revisions.length !== instants.length) throw new Error(`${key} has ${revisions.length} revisions`);
   for (const [index, { revision }] of revisions.entries()) {
-    await sql('UPDATE key_value_revision SET last_modified = $2 WHERE revision = $1', [revision, instants[index]]);
+    await app.sql('UPDATE key_value_revision SET last_modified = $2 WHERE revision = $1', [revision, instants[index]]);
   }
-  await sql('UPDATE key_value SET last_modified = $3 WHERE key = $1 AND label = $2', [key, label, instants.at(-1)]);
+  await app.sql('UPDATE key_value SET last_modified = $3 WHERE key = $1 AND label = $2', [key, label, instants.at(-1)]);
 }

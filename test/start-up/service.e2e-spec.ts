@@ -83,6 +83,13 @@ describe('a start from nothing', () => {
     expect(line).toMatchObject({ level: 'info', requestId: id, method: 'GET', status: 200, actor: service.key.id });
   });
 
+  it('has its own pid in every line, and that of PostgreSQL beside it', async () => {
+    const isTheLine = (text: string): boolean => text.includes('embedded PostgreSQL started');
+    await waitFor(() => isTheLine(service.stderr));
+    const line = JSON.parse(service.stderr.split('\n').find(isTheLine)!) as Record<string, unknown>;
+    expect(line).toMatchObject({ pid: service.pid, postgresPid: postmasterPid(dataDir) });
+  });
+
   it('refuses a second service on the same data folder with one line and exit code 78', async () => {
     const second = new ServiceProcess({ DATA_DIR: dataDir });
     expect(await second.exit()).toBe(78);

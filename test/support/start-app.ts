@@ -5,6 +5,7 @@ import { Client } from 'pg';
 import { pino } from 'pino';
 import { type AppContext } from '../../src/app.module';
 import { createApp } from '../../src/app.setup';
+import { type Credentials } from '../../src/config/credentials';
 import { loadSettings } from '../../src/config/load-settings';
 import { type DatabaseAddress } from '../../src/database/connection';
 import { AzureHttp } from './azure-http';
@@ -37,8 +38,13 @@ let databaseCount = 0;
  *
  * @param env settings beside the test's own; names as in docs/settings.md
  * @param shared database of another `TestApp`, to run two processes' worth of application on one database
+ * @param credentials in place of the test's own
  */
-export async function startApp(env: Record<string, string> = {}, shared?: TestApp): Promise<TestApp> {
+export async function startApp(
+  env: Record<string, string> = {},
+  shared?: TestApp,
+  credentials: Partial<Credentials> = {},
+): Promise<TestApp> {
   const template = JSON.parse(process.env['LATCHKEY_TEST_DATABASE']!) as DatabaseAddress;
   const database = shared ? databaseOf.get(shared)! : await copyTemplate(template);
   const settings = loadSettings(
@@ -51,7 +57,11 @@ export async function startApp(env: Record<string, string> = {}, shared?: TestAp
   );
   const context: AppContext = {
     settings,
-    credentials: { masterKey: Buffer.alloc(32, 7), jwtSecret: 'a secret of at least 32 characters for tests' },
+    credentials: {
+      masterKey: Buffer.alloc(32, 7),
+      jwtSecret: 'a secret of at least 32 characters for tests',
+      ...credentials,
+    },
     logger: pino({ level: process.env['LATCHKEY_TEST_LOG'] ?? 'silent' }),
     database,
   };
