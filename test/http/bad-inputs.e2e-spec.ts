@@ -443,7 +443,7 @@ describe('a continuation token', () => {
 });
 
 describe('generated requests', () => {
-  const RUNS = 1_600;
+  const RUNS = 1_500;
   const SEED = 20_240_917;
 
   const byte = fc.integer({ min: 0, max: 255 }).map((code) => `%${code.toString(16).padStart(2, '0')}`);

@@ -124,13 +124,16 @@ describe('conditions', () => {
       expect((await app.azure.get('/revisions')).json.items).toHaveLength(1);
     });
 
-    describe.each(['never made', 'deleted'])('of what was %s', (what) => {
+    describe.each(['never made', 'deleted', 'deleted, with the tag of its tombstone'])('of what was %s', (what) => {
       const body = method === 'PUT' ? { body: { value: 'w' } } : {};
       let etag = 'E';
       beforeEach(async () => {
         if (what === 'never made') return;
         etag = (await app.azure.put('/kv/gone', { value: 'v' })).json.etag;
         await app.azure.delete('/kv/gone');
+        if (what === 'deleted') return;
+        const [tombstone] = await app.sql<{ etag: string }>(`SELECT etag FROM key_value WHERE key = 'gone'`);
+        etag = tombstone!.etag;
       });
 
       it.each(MATCH_ON_MISSING)('%j is 412', async (conditions) => {
