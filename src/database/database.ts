@@ -44,8 +44,8 @@ export class Database {
   }
 
   /**
-   * Lets no present connection serve another request. All of them lead to a server that has become read-only, and would go on being
-   * read-only after it, or its successor, takes writes again (reliability §4.6).
+   * Lets no present connection serve another request. When one broke, the others are likely to be dead too and not to know it yet;
+   * those to a server that became read-only stay so after it, or its successor, takes writes again (reliability §4.6).
    */
   dropConnections(): void {
     for (const client of this.connections) this.outdated.add(client);
@@ -99,7 +99,7 @@ export class Database {
       client.release();
       return result.rows;
     } catch (error) {
-      if (isReadOnly(error)) this.dropConnections();
+      if (isReadOnly(error) || isConnectionLost(error)) this.dropConnections();
       // A connection whose statement was cut off is never reused: it may still be waiting for that statement.
       client.release(isRetryable(error) ? undefined : (error as Error));
       throw error;

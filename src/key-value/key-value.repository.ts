@@ -8,7 +8,7 @@ import { unavailable } from '../problem/catalogue.js';
 import { type Author, type KeyValue } from './key-value.js';
 import { type KeyValueFilter, listNames, listPage } from './key-value-list.sql.js';
 import { KeyValueEntity } from './key-value.entity.js';
-import { FIND, FIND_AS_OF, PUT, REMOVE } from './key-value.sql.js';
+import { FIND, FIND_AS_OF, LAST_REVISION, PUT, REMOVE } from './key-value.sql.js';
 import { type KeyValueCursor } from './rules/continuation-token.js';
 import { newEtag } from './rules/etag.js';
 import { type KeyValueInput } from './rules/key-value-input.js';
@@ -37,6 +37,12 @@ export class KeyValueRepository extends Repository<KeyValueEntity> {
     private readonly database: Database,
   ) {
     super(KeyValueEntity, dataSource.createEntityManager());
+  }
+
+  /** Position of the newest change of the whole store; decimal text. */
+  async lastRevision(): Promise<string> {
+    const [row] = await this.database.query(LAST_REVISION, []);
+    return row![0] as string;
   }
 
   async findCurrent(key: string, label: string): Promise<KeyValue | null> {

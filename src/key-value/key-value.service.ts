@@ -1,4 +1,4 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
 import { StoreRevision } from '../database/store-revision.js';
 import { type Condition, writeHolds } from '../precondition/condition.js';
@@ -29,13 +29,17 @@ export interface Page<T> {
 
 /** The rules of key-values, apart from how any surface spells them. */
 @Injectable()
-export class KeyValueService {
+export class KeyValueService implements OnModuleInit {
   constructor(
     private readonly keyValues: KeyValueRepository,
     private readonly revisions: KeyValueRevisionRepository,
     private readonly storeRevision: StoreRevision,
     @Inject(Settings) private readonly settings: Settings,
   ) {}
+
+  async onModuleInit(): Promise<void> {
+    this.storeRevision.observe(await this.keyValues.lastRevision());
+  }
 
   /**
    * @param before milliseconds since 1970; the state that only changes before it made. Null = now

@@ -12,6 +12,12 @@ export const COLUMNS = (table: string): string =>
     .concat(`floor(date_part('epoch', ${table}.last_modified))::bigint`)
     .join(', ');
 
+export const LAST_REVISION: Statement = {
+  name: 'key_value_last_revision',
+  isWrite: false,
+  text: `SELECT last_value FROM key_value_revision_seq`,
+};
+
 export const FIND: Statement = {
   name: 'key_value_find',
   isWrite: false,

@@ -20,7 +20,7 @@ beforeAll(async () => {
 afterAll(() => app.close());
 afterEach(() => {
   for (const connection of opened.splice(0)) connection.destroy();
-  expect(failures).not.toHaveBeenCalled();
+  expect(failures.mock.calls.splice(0)).toEqual([]);
 });
 
 const opened: RawConnection[] = [];

@@ -235,7 +235,7 @@ describe('pages of /kv', () => {
         expect(answer.headers.etag).toBe(page.headers.etag);
         expect(answer.headers.link).toBe(page.headers.link);
         expect(answer.headers['sync-token']).toBeDefined();
-        target = /^<([^>]+)>; rel="next"$/.exec(answer.headers.link ?? '')?.[1];
+        target = /^<([^>]+)>; rel="next"$/.exec(String(answer.headers.link))?.[1];
       }
       expect(target).toBeUndefined();
     });

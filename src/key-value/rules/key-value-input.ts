@@ -38,7 +38,7 @@ export function parseKeyValueBody(body: Buffer, acceptsDescription: boolean): Ke
     value: textMember('value', json['value']),
     contentType: nameMember('content_type', json['content_type']),
     tags: tagsMember(json['tags']),
-    description: acceptsDescription ? descriptionMember(json['description']) : null,
+    description: acceptsDescription ? textMember('description', json['description']) : null,
   };
 }
 
@@ -126,13 +126,6 @@ function textMember(parameter: string, json: unknown): string | null {
 function nameMember(parameter: string, json: unknown): string | null {
   const text = textMember(parameter, json);
   if (text !== null && hasControlCharacter(text)) throw invalidArgument(parameter);
-  return text;
-}
-
-/** Free text of several lines is welcome, but it is stored as text, which cannot hold U+0000. */
-function descriptionMember(json: unknown): string | null {
-  const text = textMember('description', json);
-  if (text?.includes('\0')) throw invalidArgument('description');
   return text;
 }
 
