@@ -7,7 +7,21 @@ const [connections, seconds] = process.argv.slice(2).map(Number);
 const { address, statement } = JSON.parse(await text(process.stdin));
 const values = {
   get: () => [`bench/${Math.ceil(Math.random() * 1000)}`, ''],
-  put: () => [`bench/${Math.ceil(Math.random() * 1000)}`, '', randomBytes(32).toString('base64url'), 'bench', '127.0.0.1', randomUUID(), 'none', null, 'v'.repeat(190) + Math.random(), null, '{}', null, false],
+  put: () => [
+    `bench/${Math.ceil(Math.random() * 1000)}`,
+    '',
+    randomBytes(32).toString('base64url'),
+    'bench',
+    '127.0.0.1',
+    randomUUID(),
+    'none',
+    null,
+    'v'.repeat(190) + Math.random(),
+    null,
+    '{}',
+    null,
+    false,
+  ],
 }[statement.kind];
 
 let done = 0;
@@ -16,7 +30,8 @@ await Promise.all(
   Array.from({ length: connections }, async () => {
     const client = new pg.Client(address);
     await client.connect();
-    for (; Date.now() < until; done++) await client.query({ name: statement.kind, text: statement.text, values: values() });
+    for (; Date.now() < until; done++)
+      await client.query({ name: statement.kind, text: statement.text, values: values() });
     await client.end();
   }),
 );

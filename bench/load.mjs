@@ -14,7 +14,8 @@ function answerLength(buffer) {
   const at = buffer.indexOf(CONTENT_LENGTH);
   let length = 0;
   if (at >= 0 && at < end) {
-    for (let i = at + CONTENT_LENGTH.length; buffer[i] >= 48 && buffer[i] <= 57; i++) length = length * 10 + buffer[i] - 48;
+    for (let i = at + CONTENT_LENGTH.length; buffer[i] >= 48 && buffer[i] <= 57; i++)
+      length = length * 10 + buffer[i] - 48;
   }
   // A 304 announces no body even where it says how long one would be.
   const status = buffer.toString('latin1', 9, 12);

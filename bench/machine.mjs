@@ -99,10 +99,33 @@ export function pgbench(address, script, connections, seconds) {
   const folder = newFolder();
   const file = join(folder, 'statement.sql');
   writeFileSync(file, script);
-  const args = ['-n', '-M', 'prepared', '-c', connections, '-j', 1, '-T', seconds, '-f', file, '-h', address.host, '-p', address.port, '-U', address.user, address.database];
+  const args = [
+    '-n',
+    '-M',
+    'prepared',
+    '-c',
+    connections,
+    '-j',
+    1,
+    '-T',
+    seconds,
+    '-f',
+    file,
+    '-h',
+    address.host,
+    '-p',
+    address.port,
+    '-U',
+    address.user,
+    address.database,
+  ];
   const [program, ...rest] = pinned(SERVER_CORE, ['pgbench', ...args.map(String)]);
   try {
-    const output = execFileSync(program, rest, { env: { ...process.env, PGPASSWORD: address.password }, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+    const output = execFileSync(program, rest, {
+      env: { ...process.env, PGPASSWORD: address.password },
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
     return Math.round(Number(/tps = ([\d.]+)/.exec(output)[1]));
   } finally {
     remove(folder);
@@ -130,6 +153,7 @@ export function machine() {
 }
 
 /** Resident memory of a process in MB. */
-export const residentMb = (pid) => Math.round(Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]) / 1024);
+export const residentMb = (pid) =>
+  Math.round(Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]) / 1024);
 
 export const median = (numbers) => [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)];

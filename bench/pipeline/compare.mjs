@@ -10,7 +10,13 @@ const SECONDS = 3;
 const ROUNDS = 3;
 const source = readFileSync(join(bench.root, 'bench', 'pipeline', 'servers.ts'), 'utf8');
 const { outputText } = ts.transpileModule(source, {
-  compilerOptions: { module: ts.ModuleKind.CommonJS, target: ts.ScriptTarget.ES2022, experimentalDecorators: true, emitDecoratorMetadata: true, esModuleInterop: true },
+  compilerOptions: {
+    module: ts.ModuleKind.CommonJS,
+    target: ts.ScriptTarget.ES2022,
+    experimentalDecorators: true,
+    emitDecoratorMetadata: true,
+    esModuleInterop: true,
+  },
 });
 const folder = bench.newFolder();
 mkdirSync(join(folder, 'build'));
@@ -25,7 +31,9 @@ const request = (port) => {
   const host = `127.0.0.1:${port}`;
   const date = new Date().toUTCString();
   const signed = `HMAC-SHA256 Credential=id&SignedHeaders=x-ms-date;host;x-ms-content-sha256&Signature=${signature(target, date, host)}`;
-  return Buffer.from(`GET ${target} HTTP/1.1\r\nHost: ${host}\r\nx-ms-date: ${date}\r\nx-ms-content-sha256: ${hash}\r\nAuthorization: ${signed}\r\n\r\n`);
+  return Buffer.from(
+    `GET ${target} HTTP/1.1\r\nHost: ${host}\r\nx-ms-date: ${date}\r\nx-ms-content-sha256: ${hash}\r\nAuthorization: ${signed}\r\n\r\n`,
+  );
 };
 // Node's own answers spell it so; Nest's usual pipeline does too.
 const cpuMicroseconds = (pid) => {
@@ -38,13 +46,17 @@ let port = 18_100;
 for (let round = 0; round < ROUNDS; round++) {
   for (const name of Object.keys(candidates)) {
     const server = bench.start(bench.SERVER_CORE, [process.execPath, program, name, String(++port)]);
-    while (!(await fetch(`http://127.0.0.1:${port}/`).catch(() => null))) await new Promise((resolve) => setTimeout(resolve, 50));
+    while (!(await fetch(`http://127.0.0.1:${port}/`).catch(() => null)))
+      await new Promise((resolve) => setTimeout(resolve, 50));
     await bench.load(port, 64, 1, [request(port)]);
     const before = cpuMicroseconds(server.pid);
     const { perSecond, statuses } = await bench.load(port, 64, SECONDS, [request(port)]);
     if (Object.keys(statuses).join() !== '200') throw new Error(`${name}: ${JSON.stringify(statuses)}`);
     // The load's own warm-up second is counted in the time but not in the rate.
-    results[name].push({ perSecond, microseconds: (cpuMicroseconds(server.pid) - before) / (perSecond * (SECONDS + 1)) });
+    results[name].push({
+      perSecond,
+      microseconds: (cpuMicroseconds(server.pid) - before) / (perSecond * (SECONDS + 1)),
+    });
     await bench.stop(server, 'SIGKILL');
   }
 }

@@ -42,7 +42,7 @@ export function dataSourceOptions(address: DatabaseAddress | string, options: Co
     username: user,
     password: password as string,
     database,
-    ...(ssl === undefined ? {} : { ssl: ssl as boolean | object }),
+    ...(ssl === undefined ? {} : { ssl: ssl }),
     migrations,
     migrationsTableName: 'migration',
     migrationsTransactionMode: 'each',

@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
-import { type Pool, type PoolClient } from 'pg';
+import { type Pool, type PoolClient, type QueryArrayResult } from 'pg';
 import { type DataSource } from 'typeorm';
 import { Settings } from '../config/settings.js';
 import { outcomeUnknown, unavailable } from '../problem/catalogue.js';
@@ -34,7 +34,7 @@ export class Database {
   private readonly outdated = new WeakSet<PoolClient>();
 
   constructor(
-    @InjectDataSource() private readonly dataSource: DataSource,
+    @InjectDataSource() dataSource: DataSource,
     @Inject(Settings) private readonly settings: Settings,
   ) {
     this.pool = (dataSource.driver as unknown as { master: Pool }).master;
@@ -44,8 +44,8 @@ export class Database {
   }
 
   /**
-   * Lets no present connection serve another request. When one broke, the others are likely to be dead too and not to know it yet;
-   * those to a server that became read-only stay so after it, or its successor, takes writes again (reliability §4.6).
+   * Lets no present connection serve another request: those to a server that became read-only stay so after it, or its successor,
+   * takes writes again (reliability §4.6).
    */
   dropConnections(): void {
     for (const client of this.connections) this.outdated.add(client);
@@ -53,15 +53,18 @@ export class Database {
 
   /** Runs one statement as its own transaction; throws a problem when the database is away, busy or gone half-way. */
   async query(statement: Statement, values: readonly unknown[]): Promise<Row[]> {
+    const deadline = performance.now() + DEADLINE_MS;
     for (let attempt = 1; ; attempt++) {
       let wasSent = false;
       try {
         const client = await this.acquire();
         wasSent = true;
-        return await this.run(client, statement, values);
+        return await this.run(client, statement, values, deadline - performance.now());
       } catch (error) {
         const mayRepeat = isRetryable(error) || (isConnectionLost(error) && !statement.isWrite && attempt === 1);
-        if (!mayRepeat || attempt >= MAX_ATTEMPTS) throw toDatabaseProblem(error, statement.isWrite, wasSent);
+        if (!mayRepeat || attempt >= MAX_ATTEMPTS || performance.now() > deadline) {
+          throw toDatabaseProblem(error, statement.isWrite, wasSent);
+        }
         await jitter(attempt);
       }
     }
@@ -80,41 +83,41 @@ export class Database {
     }
   }
 
-  private async run(client: PoolClient, statement: Statement, values: readonly unknown[]): Promise<Row[]> {
-    let timer: NodeJS.Timeout | undefined;
-    try {
-      const deadline = new Promise<never>((_, reject) => {
-        timer = setTimeout(() => {
-          const cause = new Error(`statement ${statement.name} passed its deadline of ${DEADLINE_MS} ms`);
-          reject(statement.isWrite ? outcomeUnknown(cause) : unavailable(500, { cause }));
-        }, DEADLINE_MS);
-      });
-      const query = client.query<unknown[]>({
-        name: this.settings.dbPooler ? undefined : statement.name,
-        text: statement.text,
-        values: values as unknown[],
-        rowMode: 'array',
-      });
-      const result = await Promise.race([query, deadline]);
-      client.release();
-      return result.rows;
-    } catch (error) {
-      if (isReadOnly(error) || isConnectionLost(error)) this.dropConnections();
-      // A connection whose statement was cut off is never reused: it may still be waiting for that statement.
-      client.release(isRetryable(error) ? undefined : (error as Error));
-      throw error;
-    } finally {
-      clearTimeout(timer);
-    }
-  }
-
-  /** Rows of a rare query, outside every hot path. */
-  async queryRows<T>(text: string, values: unknown[] = []): Promise<T[]> {
-    try {
-      return await this.dataSource.query<T[]>(text, values);
-    } catch (error) {
-      throw toDatabaseProblem(error, true, true);
-    }
+  private run(
+    client: PoolClient,
+    statement: Statement,
+    values: readonly unknown[],
+    remainingMs: number,
+  ): Promise<Row[]> {
+    return new Promise((resolve, reject) => {
+      let isOver = false;
+      const finish = (error: Error | null, rows: Row[]): void => {
+        if (isOver) return;
+        isOver = true;
+        clearTimeout(timer);
+        if (!error) {
+          client.release();
+          return resolve(rows);
+        }
+        if (isReadOnly(error)) this.dropConnections();
+        // A connection whose statement was cut off is never reused: it may still be waiting for that statement.
+        client.release(isRetryable(error) ? undefined : error);
+        reject(error);
+      };
+      const timer = setTimeout(() => {
+        const cause = new Error(`statement ${statement.name} passed the deadline of ${DEADLINE_MS} ms`);
+        finish(statement.isWrite ? outcomeUnknown(cause) : unavailable(500, { cause }), []);
+      }, remainingMs);
+      client.query<unknown[]>(
+        {
+          name: this.settings.dbPooler ? undefined : statement.name,
+          text: statement.text,
+          values: values as unknown[],
+          rowMode: 'array',
+        },
+        (error: Error | null, result: QueryArrayResult | undefined) => finish(error, result?.rows ?? []),
+      );
+    });
   }
 }
 

@@ -10,17 +10,18 @@ describe('/openapi.json', () => {
     const { json, status } = await app.azure.get('/openapi.json', { signed: false, apiVersion: null });
     expect(status).toBe(200);
     expect(json.openapi).toMatch(/^3\./);
-    const described = Object.entries<Record<string, { summary: string; responses: object; parameters: { name: string }[] }>>(
-      json.paths,
-    );
+    const described = Object.entries<
+      Record<string, { summary: string; responses: object; parameters: { name: string }[] }>
+    >(json.paths);
     const served = [...app.app.get(Dispatcher).routes()].flatMap(({ surface, route }) => {
       const path = `/${route.pattern.replace(/[*:](\w+)/g, '{$1}')}`;
-      const methods = route.method === 'GET' && surface.name === 'azure' ? ['get', 'head'] : [route.method.toLowerCase()];
+      const methods =
+        route.method === 'GET' && surface.name === 'azure' ? ['get', 'head'] : [route.method.toLowerCase()];
       return methods.map((method) => `${method} ${path}`);
     });
-    expect(described.flatMap(([path, operations]) => Object.keys(operations).map((method) => `${method} ${path}`)).sort()).toEqual(
-      served.sort(),
-    );
+    expect(
+      described.flatMap(([path, operations]) => Object.keys(operations).map((method) => `${method} ${path}`)).sort(),
+    ).toEqual(served.sort());
     for (const [path, operations] of described) {
       for (const operation of Object.values(operations)) {
         expect(operation.summary).not.toBe('');
@@ -40,7 +41,10 @@ describe('/openapi.json', () => {
     expect(sources.length).toBeGreaterThan(2);
     for (const source of sources) {
       expect(source).not.toMatch(/^(https?:)?\/\//);
-      const asset = await app.azure.get(new URL(source, `http://127.0.0.1:${app.port}/docs`).pathname, { signed: false, apiVersion: null });
+      const asset = await app.azure.get(new URL(source, `http://127.0.0.1:${app.port}/docs`).pathname, {
+        signed: false,
+        apiVersion: null,
+      });
       expect(asset.status).toBe(200);
     }
   });

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { Client } from 'pg';
 import { codeOf, EmbeddedPostgresError, reasonOf } from './embedded-postgres.error.js';
 import { type DatabaseAddress } from './embedded-postgres.options.js';
@@ -10,6 +11,12 @@ const OWNERSHIP_LOCK = [0x6c6b6579, 1];
 
 /** A server that hangs must not hang us. */
 const CONNECT_TIMEOUT_MS = 5_000;
+
+/** Making the application's database is the longest; a slow disk may need seconds for it. */
+const QUERY_TIMEOUT_MS = 30_000;
+
+/** A goodbye that takes longer is to a server that hangs. */
+const CLOSE_TIMEOUT_MS = 1_000;
 
 export type OwnershipAttempt =
   | { outcome: 'taken'; ownership: Ownership }
@@ -54,6 +61,7 @@ export class Ownership {
       database: OWNERSHIP_DATABASE,
       application_name: `latchkey owner ${process.pid}`,
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+      query_timeout: QUERY_TIMEOUT_MS,
       // Said explicitly, because the environment may hold PGSSLMODE and PGOPTIONS meant for other databases.
       ssl: false,
       options: '-c statement_timeout=0',
@@ -72,10 +80,10 @@ export class Ownership {
         return { outcome: 'taken', ownership: new Ownership(client, row.maxConnections, row.fsync === 'on') };
       }
       const holder = await holderOf(client);
-      await client.end();
+      await close(client);
       return { outcome: 'held', holder };
     } catch (error) {
-      await client.end().catch(() => undefined);
+      await close(client);
       // Class 28: the password was refused. Waiting does not help.
       if (codeOf(error)?.startsWith('28')) throw error;
       return { outcome: 'unavailable', reason: reasonOf(error) };
@@ -95,8 +103,13 @@ export class Ownership {
 
   async release(): Promise<void> {
     this.listener = null;
-    if (!this.isLost) await this.client.end().catch(() => undefined);
+    if (!this.isLost) await close(this.client);
   }
+}
+
+/** Says goodbye, but does not wait for ever for the answer. */
+async function close(client: Client): Promise<void> {
+  await Promise.race([client.end().catch(() => undefined), delay(CLOSE_TIMEOUT_MS, undefined, { ref: false })]);
 }
 
 /** Owners put their process id into the name of their connection. */

@@ -141,12 +141,9 @@ describe('parseKeyValueBody', () => {
       },
     );
 
-    it.each(['{"description":[]}', '{"description":"\\ud800"}'])(
-      '%s is refused',
-      (text) => {
-        expect(() => parse(text, true)).toThrow(invalid('description'));
-      },
-    );
+    it.each(['{"description":[]}', '{"description":"\\ud800"}'])('%s is refused', (text) => {
+      expect(() => parse(text, true)).toThrow(invalid('description'));
+    });
   });
 
   it('reads what a client writes', () => {
