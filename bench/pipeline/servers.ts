@@ -137,7 +137,7 @@ async function direct(): Promise<NestExpressApplication> {
   const app = await NestFactory.create<NestExpressApplication>(AnswerModule, adapter, { logger: false });
   await app.init();
   const controller = app.get(AnswerController);
-  const method = AnswerController.prototype['get'];
+  const method = Object.getOwnPropertyDescriptor(AnswerController.prototype, 'get')!.value as object;
   const guardTypes = Reflect.getMetadata('__guards__', method) as (new () => CanActivate)[];
   const guards = guardTypes.map((type) => app.get(type));
   const routes = new Map([['kv', { call: () => controller.get(), guards }]]);
