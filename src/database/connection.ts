@@ -1,4 +1,4 @@
-import { type ClientConfig } from 'pg';
+import { type TlsOptions } from 'node:tls';
 import { parse } from 'pg-connection-string';
 import { type DataSourceOptions } from 'typeorm';
 import { type DatabaseAddress } from './embedded/embedded-postgres.options.js';
@@ -31,8 +31,8 @@ export interface ConnectionOptions {
  * @param address of the embedded database, or the text of `DATABASE_URL`
  */
 export function dataSourceOptions(address: DatabaseAddress | string, options: ConnectionOptions): DataSourceOptions {
-  const servers = typeof address === 'string' ? singleHostUrls(address).map(fromUrl) : [address];
-  const { user, password, database, ssl } = servers[0] as ClientConfig;
+  const servers: Server[] = typeof address === 'string' ? singleHostUrls(address).map(fromUrl) : [address];
+  const { user, password, database, ssl } = servers[0]!;
   const hosts: Host[] = servers.map(({ host, port }) => ({ host, port }));
   const session = Object.entries(SESSION).map(([name, value]) => `-c ${name}=${value}`);
   return {
@@ -40,9 +40,9 @@ export function dataSourceOptions(address: DatabaseAddress | string, options: Co
     host: hosts[0]!.host,
     port: hosts[0]!.port,
     username: user,
-    password: password as string,
+    password,
     database,
-    ...(ssl === undefined ? {} : { ssl: ssl }),
+    ...(ssl === undefined ? {} : { ssl }),
     migrations,
     migrationsTableName: 'migration',
     migrationsTransactionMode: 'each',
@@ -78,8 +78,12 @@ function singleHostUrls(url: string): string[] {
   return hosts.map((host) => url.slice(0, hostsStart) + host + url.slice(serverEnd));
 }
 
+interface Server extends DatabaseAddress {
+  ssl?: boolean | TlsOptions;
+}
+
 /** Our own reading of a URL: TypeORM's loses unix socket folders and TLS parameters. */
-function fromUrl(url: string): ClientConfig {
+function fromUrl(url: string): Server {
   const { host, port, user, password, database, ssl } = parse(url);
   return {
     host: host ?? 'localhost',
@@ -87,6 +91,6 @@ function fromUrl(url: string): ClientConfig {
     user: user ?? 'postgres',
     password: password ?? '',
     database: database ?? user ?? 'postgres',
-    ...(ssl === undefined ? {} : { ssl: ssl as ClientConfig['ssl'] }),
+    ...(ssl === undefined ? {} : { ssl: ssl as TlsOptions }),
   };
 }
