@@ -18,6 +18,12 @@ const SESSION = {
   client_connection_check_interval: 2000,
 };
 
+/**
+ * Every statement of ours is meant to walk an index. Left to choose, the planner takes a table that was small when it looked for small,
+ * and a cached plan that reads all of it would stay until the next ANALYZE, however fast the table grows meanwhile.
+ */
+const PLANS = { enable_seqscan: 'off', enable_hashjoin: 'off', enable_mergejoin: 'off' };
+
 export interface ConnectionOptions {
   /** Connections per process. */
   poolMax: number;
@@ -34,7 +40,7 @@ export function dataSourceOptions(address: DatabaseAddress | string, options: Co
   const servers: Server[] = typeof address === 'string' ? singleHostUrls(address).map(fromUrl) : [address];
   const { user, password, database, ssl } = servers[0]!;
   const hosts: Host[] = servers.map(({ host, port }) => ({ host, port }));
-  const session = Object.entries(SESSION).map(([name, value]) => `-c ${name}=${value}`);
+  const session = Object.entries({ ...SESSION, ...PLANS }).map(([name, value]) => `-c ${name}=${value}`);
   return {
     type: 'postgres',
     host: hosts[0]!.host,

@@ -16,7 +16,7 @@ import { toProblem } from '../problem/to-problem.js';
 import { type Answer } from './answer.js';
 import { type ApiRequest } from './api-request.js';
 import { LeanContext } from './lean-context.js';
-import { announcesBody, ClientGone, discardBody, readBody } from './request-body.js';
+import { announcesBody, CLIENT_GONE, discardBody, readBody } from './request-body.js';
 import { type Route, RouteTable } from './route-table.js';
 import { type Surface, SURFACES } from './surface.js';
 
@@ -140,7 +140,7 @@ export class Dispatcher {
   }
 
   private answerError(surface: Surface, request: ApiRequest, error: unknown): Answer | null {
-    if (error instanceof ClientGone) return null;
+    if (error === CLIENT_GONE) return null;
     const problem = error instanceof Problem ? error : toProblem(error);
     if (problem.status >= 500) this.accessLog.failure(request, problem.cause ?? problem);
     return surface.render(problem, request);

@@ -31,8 +31,8 @@ export function readBody(incoming: IncomingMessage, maxBytes: number): Promise<B
     incoming.on('data', onData);
     incoming.once('end', () => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)));
     // An error of the incoming message is always a connection that broke.
-    incoming.once('error', () => reject(new ClientGone()));
-    incoming.once('close', () => reject(new ClientGone()));
+    incoming.once('error', () => reject(CLIENT_GONE));
+    incoming.once('close', () => reject(CLIENT_GONE));
   });
 }
 
@@ -57,5 +57,5 @@ export function discardBody(incoming: IncomingMessage, done: () => void): void {
   incoming.resume();
 }
 
-/** The client left before its request was complete: there is nobody to answer. */
-export class ClientGone extends Error {}
+/** The client left before its request was complete: there is nobody to answer. One for all, for most bodies make and drop one. */
+export const CLIENT_GONE = new Error('the client left before its request was complete');

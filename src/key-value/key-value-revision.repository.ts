@@ -5,7 +5,7 @@ import { Database } from '../database/database.js';
 import { type KeyValue } from './key-value.js';
 import { type KeyValueFilter, listRevisionRange, listRevisions } from './key-value-list.sql.js';
 import { KeyValueRevisionEntity } from './key-value-revision.entity.js';
-import { toKeyValue } from './key-value.repository.js';
+import { toKeyValue } from './key-value.sql.js';
 import { type RevisionCursor } from './rules/continuation-token.js';
 import { type ItemRange } from './rules/item-range.js';
 

@@ -7,13 +7,14 @@ import { KeyValueRevisionEntity } from './key-value-revision.entity.js';
 import { KeyValueRevisionRepository } from './key-value-revision.repository.js';
 import { KeyValueService } from './key-value.service.js';
 import { NameController } from './name.controller.js';
+import { PointReads } from './point-reads.js';
 import { RevisionController } from './revision.controller.js';
 
 /** Key-values with labels, their names and their history, as Azure App Configuration serves them. */
 @Module({
   imports: [TypeOrmModule.forFeature([KeyValueEntity, KeyValueRevisionEntity])],
   controllers: [KeyValueController, NameController, RevisionController],
-  providers: [KeyValueService, KeyValueRepository, KeyValueRevisionRepository],
+  providers: [KeyValueService, KeyValueRepository, KeyValueRevisionRepository, PointReads],
   exports: [KeyValueService, KeyValueRepository],
 })
 export class KeyValueModule {}

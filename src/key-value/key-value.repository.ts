@@ -1,14 +1,15 @@
 import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource, Repository } from 'typeorm';
-import { Database, type Row, type Statement } from '../database/database.js';
-import { fromStoredText, toStoredText } from '../database/stored-text.js';
+import { Database, type Statement } from '../database/database.js';
+import { toStoredText } from '../database/stored-text.js';
 import { type Condition, mayCreate } from '../precondition/condition.js';
 import { unavailable } from '../problem/catalogue.js';
 import { type Author, type KeyValue } from './key-value.js';
 import { type KeyValueFilter, listNames, listPage } from './key-value-list.sql.js';
 import { KeyValueEntity } from './key-value.entity.js';
-import { FIND, FIND_AS_OF, LAST_REVISION, PUT, REMOVE } from './key-value.sql.js';
+import { COLUMN_COUNT, FIND_AS_OF, LAST_REVISION, PUT, REMOVE, toKeyValue } from './key-value.sql.js';
+import { PointReads } from './point-reads.js';
 import { type KeyValueCursor } from './rules/continuation-token.js';
 import { newEtag } from './rules/etag.js';
 import { type KeyValueInput } from './rules/key-value-input.js';
@@ -35,6 +36,7 @@ export class KeyValueRepository extends Repository<KeyValueEntity> {
   constructor(
     @InjectDataSource() dataSource: DataSource,
     private readonly database: Database,
+    private readonly pointReads: PointReads,
   ) {
     super(KeyValueEntity, dataSource.createEntityManager());
   }
@@ -45,9 +47,8 @@ export class KeyValueRepository extends Repository<KeyValueEntity> {
     return row![0] as string;
   }
 
-  async findCurrent(key: string, label: string): Promise<KeyValue | null> {
-    const [row] = await this.database.query(FIND, [key, label]);
-    return row ? toKeyValue(row, 0) : null;
+  findCurrent(key: string, label: string): Promise<KeyValue | null> {
+    return this.pointReads.find(key, label);
   }
 
   /** @param before milliseconds since 1970; only changes before it are visible */
@@ -119,24 +120,4 @@ export class KeyValueRepository extends Repository<KeyValueEntity> {
     const isTombstone = row[1 + COLUMN_COUNT] === true;
     return { revision: row[0] as string | null, row: isTombstone ? null : toKeyValue(row, 1) };
   }
-}
-
-const COLUMN_COUNT = 10;
-
-/** Reads the columns of `COLUMNS` from a row, from the given position on. */
-export function toKeyValue(row: Row, from: number): KeyValue {
-  const value = row[from + 2] as string | null;
-  const description = row[from + 5] as string | null;
-  return {
-    key: row[from] as string,
-    label: row[from + 1] as string,
-    value: value === null ? null : fromStoredText(value),
-    contentType: row[from + 3] as string | null,
-    tags: row[from + 4] as string,
-    description: description === null ? null : fromStoredText(description),
-    locked: row[from + 6] as boolean,
-    etag: row[from + 7] as string,
-    revision: row[from + 8] as string,
-    modifiedAt: Number(row[from + 9]),
-  };
 }

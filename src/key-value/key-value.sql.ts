@@ -1,4 +1,6 @@
-import { type Statement } from '../database/database.js';
+import { type Row, type Statement } from '../database/database.js';
+import { fromStoredText } from '../database/stored-text.js';
+import { type KeyValue } from './key-value.js';
 
 /**
  * The statements of the key-value tables. Each decision is one statement: it locks the row, looks at the condition, writes state and
@@ -18,10 +20,15 @@ export const LAST_REVISION: Statement = {
   text: `SELECT last_value FROM key_value_revision_seq`,
 };
 
-export const FIND: Statement = {
-  name: 'key_value_find',
+/** $1 keys, $2 labels, of the same length; each row is led by the position, from 1, of the pair that it answers. */
+export const FIND_MANY: Statement = {
+  name: 'key_value_find_many',
   isWrite: false,
-  text: `SELECT ${COLUMNS('k')} FROM key_value k WHERE k.key = $1 AND k.label = $2 AND NOT k.deleted`,
+  text: `
+    SELECT wanted.position, ${COLUMNS('k')}
+      FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS wanted (key, label, position)
+      JOIN key_value k ON k.key = wanted.key AND k.label = wanted.label
+     WHERE NOT k.deleted`,
 };
 
 export const FIND_AS_OF: Statement = {
@@ -137,3 +144,24 @@ export const REMOVE = changeStatement({
   when: `NOT seen.deleted AND NOT seen.locked`,
   returnsFormer: true,
 });
+
+/** How many columns `COLUMNS` names. */
+export const COLUMN_COUNT = 10;
+
+/** Reads the columns of `COLUMNS` from a row, from the given position on. */
+export function toKeyValue(row: Row, from: number): KeyValue {
+  const value = row[from + 2] as string | null;
+  const description = row[from + 5] as string | null;
+  return {
+    key: row[from] as string,
+    label: row[from + 1] as string,
+    value: value === null ? null : fromStoredText(value),
+    contentType: row[from + 3] as string | null,
+    tags: row[from + 4] as string,
+    description: description === null ? null : fromStoredText(description),
+    locked: row[from + 6] as boolean,
+    etag: row[from + 7] as string,
+    revision: row[from + 8] as string,
+    modifiedAt: Number(row[from + 9]),
+  };
+}

@@ -1,12 +1,10 @@
 import { type LoggerService } from '@nestjs/common';
 import { type DestinationStream, type Logger, pino } from 'pino';
 import { PinoPretty } from 'pino-pretty';
+import { LogStream } from './log-stream.js';
 
 /** Injection token of the process-wide logger. */
 export const LOGGER = Symbol('LOGGER');
-
-/** Bytes collected before a write; one system call then carries many access lines. Flushed each second and at exit. */
-const BUFFER_BYTES = 8 * 1024;
 
 /**
  * The one logger of a process. It writes to stderr, so that what `npm start` prints for people (with development credentials) and
@@ -19,7 +17,7 @@ export function createLogger(level: string, format: 'json' | 'pretty'): Logger {
   const options = {
     level,
     base: { pid: process.pid },
-    timestamp: pino.stdTimeFunctions.isoTime,
+    timestamp: isoTime,
     formatters: { level: (label: string) => ({ level: label }) },
   };
   if (format === 'pretty') {
@@ -32,15 +30,21 @@ export function createLogger(level: string, format: 'json' | 'pretty'): Logger {
     });
     return pino(options, stream as DestinationStream);
   }
-  const destination = pino.destination({ dest: 2, sync: false, minLength: BUFFER_BYTES, periodicFlush: 1000 });
-  process.on('exit', () => {
-    try {
-      destination.flushSync();
-    } catch {
-      // stderr may be gone, or never have been opened
-    }
-  });
-  return pino(options, destination);
+  return pino(options, new LogStream());
+}
+
+let second = 0;
+let secondText = '';
+
+/** ISO 8601 as pino writes it, but made anew only once a second. */
+function isoTime(): string {
+  const now = Date.now();
+  const nowSecond = Math.floor(now / 1000);
+  if (nowSecond !== second) {
+    second = nowSecond;
+    secondText = new Date(nowSecond * 1000).toISOString().slice(0, 20);
+  }
+  return `,"time":"${secondText}${String(now % 1000).padStart(3, '0')}Z"`;
 }
 
 /** Lets Nest's own messages go the same way as ours, one level quieter: its start-up chatter is of no use to an operator. */
