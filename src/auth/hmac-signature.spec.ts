@@ -1,3 +1,4 @@
+import { leastTimeMs } from '../../test/support/least-time.js';
 import { createHash, createHmac } from 'node:crypto';
 import { AccessKeyStore, createAccessKey } from './access-key.js';
 import {
@@ -391,9 +392,8 @@ describe('a hostile request', () => {
     ['32 KB of blanks', `Credential=${' '.repeat(32_000)}`],
   ])('of %s is refused in less than 20 ms', (_what, parameter) => {
     const sent = { ...get(), parameter, headers: Array.from({ length: 200 }, (): [string, string] => ['b', '']) };
-    const start = performance.now();
     expect(verify(sent)).toMatchObject({ ok: false });
-    expect(performance.now() - start).toBeLessThan(20);
+    expect(leastTimeMs(() => verify(sent))).toBeLessThan(20);
   });
 });
 

@@ -1,3 +1,4 @@
+import { leastTimeMs } from '../../test/support/least-time.js';
 import { parseEntityTags } from './entity-tag.js';
 
 const tag = (text: string) => ({ kind: 'tag', tag: text });
@@ -63,9 +64,6 @@ describe('parseEntityTags', () => {
     ['blanks', `"a"${' '.repeat(10_000)}b`],
     ['weakness marks', 'W/'.repeat(10_000)],
   ])('reads 10,000 %s in less than 10 ms', (_what, header) => {
-    parseEntityTags(header);
-    const start = performance.now();
-    parseEntityTags(header);
-    expect(performance.now() - start).toBeLessThan(10);
+    expect(leastTimeMs(() => parseEntityTags(header))).toBeLessThan(10);
   });
 });
