@@ -1,6 +1,7 @@
 import { type DynamicModule, Global, Module } from '@nestjs/common';
 import { type Logger } from 'pino';
 import { AuthModule } from './auth/auth.module.js';
+import { ConfigLockModule } from './config-lock/config-lock.module.js';
 import { CREDENTIALS, type Credentials } from './config/credentials.js';
 import { Settings } from './config/settings.js';
 import { type DatabaseAddress } from './database/connection.js';
@@ -46,6 +47,7 @@ export class AppModule {
         AuthModule,
         HealthModule,
         KeyValueModule,
+        ConfigLockModule,
       ],
       providers: [ProblemFilter],
     };

@@ -39,14 +39,14 @@ const page = (item: Schema): Schema => ({
 });
 const NAME: Schema = { type: 'object', properties: { name: { type: 'string', nullable: true } } };
 
-const KEY: Parameter = {
+export const KEY: Parameter = {
   name: 'key',
   in: 'path',
   required: true,
   description: 'Any text without control characters; `/` may be written as itself or as `%2F`.',
   schema: { type: 'string' },
 };
-const LABEL = query('label', 'Absent, empty or `%00` means no label.');
+export const LABEL = query('label', 'Absent, empty or `%00` means no label.');
 const SELECT = query('$select', 'Fields of the items, comma separated.');
 const AFTER = query('after', 'Continuation token of a `next` link.');
 const TAGS: Parameter = {
@@ -63,6 +63,8 @@ const ok = (description: string, schema: Schema, mediaType: string): Response =>
   description,
   content: { [`${VENDOR}${mediaType}+json`]: { schema } },
 });
+/** The representation of one key-value. */
+export const KEY_VALUE_ANSWER = ok('The key-value as it is now.', KEY_VALUE, 'kv');
 const PRECONDITION_FAILED = { description: 'A condition does not hold.' };
 const NOT_MODIFIED = { description: 'The representation is the one that `If-None-Match` names.' };
 const MISSING = { description: 'There is none.' };
@@ -108,7 +110,7 @@ export const PUT_KEY_VALUE: OperationDescription = {
     },
   },
   responses: {
-    200: ok('The key-value as it is now.', KEY_VALUE, 'kv'),
+    200: KEY_VALUE_ANSWER,
     409: KEY_LOCKED,
     412: PRECONDITION_FAILED,
     413: { description: 'Larger than `MAX_ITEM_BYTES`.' },

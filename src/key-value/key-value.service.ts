@@ -46,7 +46,7 @@ export class KeyValueService implements OnModuleInit {
    * @returns null when there is none, or its tags are not as asked
    */
   async find(name: KeyValueName, tags: readonly TagCondition[], before: number | null): Promise<KeyValue | null> {
-    this.check(name);
+    this.checkName(name);
     const { key, label } = name;
     const found =
       before === null
@@ -91,7 +91,7 @@ export class KeyValueService implements OnModuleInit {
     condition: Condition,
     author: Author,
   ): Promise<KeyValue> {
-    this.check(name);
+    this.checkName(name);
     const { key, label } = name;
     if (itemBytes(key, label, input) > this.settings.maxItemBytes) throw payloadTooLarge();
     const { revision, row } = await this.keyValues.put(key, label, input, condition, author);
@@ -105,7 +105,7 @@ export class KeyValueService implements OnModuleInit {
 
   /** @returns the key-value as it was before; null when there was none */
   async remove(name: KeyValueName, condition: Condition, author: Author): Promise<KeyValue | null> {
-    this.check(name);
+    this.checkName(name);
     const { revision, row } = await this.keyValues.removeCurrent(name.key, name.label, condition, author);
     if (revision !== null) this.storeRevision.observe(revision);
     else {
@@ -121,7 +121,8 @@ export class KeyValueService implements OnModuleInit {
     return items;
   }
 
-  private check({ key, label }: KeyValueName): void {
+  /** Refuses a name that no key-value can have: 400 before anything is looked up. */
+  checkName({ key, label }: KeyValueName): void {
     checkName('key', key);
     checkName('label', label);
     checkNameBytes(key, label, this.settings.maxNameBytes);

@@ -63,7 +63,8 @@ const STAMP = `
 const REVISION_COLUMNS = `
   revision, key, label, value, content_type, tags, description, locked, deleted, etag, last_modified`;
 
-interface Change {
+/** What one kind of change adds to the shape that all share. */
+export interface Change {
   name: string;
   /** Assignments beside the stamp. */
   set: string;
@@ -82,7 +83,7 @@ interface Change {
  * Answers at most one row: the revision it wrote, or null, and the row it wrote or else the row it saw under its lock. No row means
  * that there was none and none was made.
  */
-function changeStatement({ name, set, when, create, returnsFormer = false }: Change): Statement {
+export function changeStatement({ name, set, when, create, returnsFormer = false }: Change): Statement {
   const written = create ? 'SELECT * FROM changed UNION ALL SELECT * FROM created' : 'SELECT * FROM changed';
   const answer = returnsFormer
     ? `SELECT (SELECT revision FROM written), ${COLUMNS('s')}, s.deleted FROM seen s`
