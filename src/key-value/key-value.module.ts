@@ -8,13 +8,14 @@ import { KeyValueRevisionRepository } from './key-value-revision.repository.js';
 import { KeyValueService } from './key-value.service.js';
 import { NameController } from './name.controller.js';
 import { PointReads } from './point-reads.js';
+import { RetentionService } from './retention.service.js';
 import { RevisionController } from './revision.controller.js';
 
 /** Key-values with labels, their names and their history, as Azure App Configuration serves them. */
 @Module({
   imports: [TypeOrmModule.forFeature([KeyValueEntity, KeyValueRevisionEntity])],
   controllers: [KeyValueController, NameController, RevisionController],
-  providers: [KeyValueService, KeyValueRepository, KeyValueRevisionRepository, PointReads],
+  providers: [KeyValueService, KeyValueRepository, KeyValueRevisionRepository, PointReads, RetentionService],
   exports: [KeyValueService, KeyValueRepository],
 })
 export class KeyValueModule {}
