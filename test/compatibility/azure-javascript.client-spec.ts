@@ -305,6 +305,29 @@ describe.each(GENERATIONS)('@azure/app-configuration $name', ({ sdk, apiVersion,
     });
   });
 
+  describe('setReadOnly', () => {
+    it('locks a setting against set and delete, and unlocks it', async () => {
+      const read = await client.setConfigurationSetting({ key: `${prefix}a`, label: 'dev', value: 'one' });
+      const locked = await client.setReadOnly(read, true);
+      expect(locked).toMatchObject({ isReadOnly: true, value: 'one' });
+      expect(await failureOf(client.setConfigurationSetting({ ...read, value: 'two' }))).toMatchObject({
+        statusCode: 409,
+      });
+      expect(await failureOf(client.deleteConfigurationSetting(read))).toMatchObject({ statusCode: 409 });
+      expect(await client.setReadOnly(locked, false)).toMatchObject({ isReadOnly: false });
+      expect((await client.setConfigurationSetting({ ...read, value: 'two' })).value).toBe('two');
+    });
+
+    it('with onlyIfUnchanged fails with 412 once it changed, and with 404 where nothing is', async () => {
+      const read = await client.setConfigurationSetting({ key: `${prefix}a`, value: 'one' });
+      await client.setConfigurationSetting({ key: read.key, value: 'two' });
+      expect(await failureOf(client.setReadOnly(read, true, { onlyIfUnchanged: true }))).toMatchObject({
+        statusCode: 412,
+      });
+      expect(await failureOf(client.setReadOnly({ key: `${prefix}nothing` }, true))).toMatchObject({ statusCode: 404 });
+    });
+  });
+
   describe('listConfigurationSettings', () => {
     it('filters keys by prefix, by alternatives and by escaped characters', async () => {
       const names = ['ab', 'abc', 'a,b', 'a*', 'a\\b', 'b'];
