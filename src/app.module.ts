@@ -11,6 +11,7 @@ import { HttpModule } from './http/http.module.js';
 import { KeyValueModule } from './key-value/key-value.module.js';
 import { LOGGER } from './logging/logger.js';
 import { ProblemFilter } from './problem/problem.filter.js';
+import { SnapshotModule } from './snapshot/snapshot.module.js';
 
 /** Everything that is decided before the application exists. */
 export interface AppContext {
@@ -47,6 +48,7 @@ export class AppModule {
         AuthModule,
         HealthModule,
         KeyValueModule,
+        SnapshotModule,
         ConfigLockModule,
       ],
       providers: [ProblemFilter],

@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs';
 import { type NestApplicationOptions } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { type NestExpressApplication } from '@nestjs/platform-express';
 import { type AppContext, AppModule } from './app.module.js';
+import { readCertificate } from './http/certificate.js';
 import { Dispatcher } from './http/dispatcher.js';
 import { SurfaceExpressAdapter } from './http/surface-express.adapter.js';
 import { NestLogger } from './logging/logger.js';
@@ -20,12 +20,7 @@ export async function createApp(context: AppContext): Promise<NestExpressApplica
     abortOnError: false,
     forceCloseConnections: false,
   };
-  if (settings.hasTls) {
-    options.httpsOptions = {
-      cert: readFileSync(settings.tlsCertFile!),
-      key: readFileSync(settings.tlsKeyFile!),
-    };
-  }
+  if (settings.hasTls) options.httpsOptions = { ...readCertificate(settings) };
   const app = await NestFactory.create<NestExpressApplication>(AppModule.with(context), adapter, options);
   // What express adds by itself costs more than a query and is nowhere in a contract.
   app.disable('x-powered-by');

@@ -6,6 +6,8 @@ import { type AzureRequest } from '../http/azure/azure-request.js';
 import { forbidden, unauthorized } from '../problem/catalogue.js';
 import { AccessKeyStore } from './access-key.js';
 import { challenges, EMPTY_BODY_HASH, isHmacAuthorization, verifySignature } from './hmac-signature.js';
+import { scopeOf } from './oidc-access.js';
+import { OidcAuthenticator } from './oidc.authenticator.js';
 import { accessKeyPrincipal, ANONYMOUS_CONFIG_PRINCIPAL, type Principal } from './principal.js';
 
 /**
@@ -16,25 +18,28 @@ import { accessKeyPrincipal, ANONYMOUS_CONFIG_PRINCIPAL, type Principal } from '
 export class AzureAuthGuard implements CanActivate {
   constructor(
     private readonly keys: AccessKeyStore,
+    private readonly oidc: OidcAuthenticator,
     private readonly clock: DatabaseClock,
     @Inject(Settings) private readonly settings: Settings,
   ) {}
 
-  canActivate(context: ExecutionContext): boolean {
+  /** Decides at once but for bearer tokens: a promise for each request signed with a key would cost a turn of the event loop. */
+  canActivate(context: ExecutionContext): boolean | Promise<boolean> {
     const request = context.switchToHttp().getRequest<AzureRequest>();
-    request.principal = this.authenticate(request);
-    const { access } = request.route!;
-    if (access === 'write' ? !request.principal.mayWrite : !request.principal.mayRead) throw forbidden();
-    return true;
+    const authorization = request.header('authorization');
+    if (authorization === undefined) return authorize(request, this.anonymous());
+    if (isHmacAuthorization(authorization)) return authorize(request, this.signer(request, authorization));
+    const token = this.oidc.tokenOf(authorization);
+    if (token === undefined) throw unauthorized(challenges());
+    return this.oidc.authenticate(token, request).then((principal) => authorize(request, principal));
   }
 
-  private authenticate(request: AzureRequest): Principal {
-    const authorization = request.header('authorization');
-    if (authorization === undefined) {
-      if (this.settings.allowAnonymousConfig) return ANONYMOUS_CONFIG_PRINCIPAL;
-      throw unauthorized(challenges());
-    }
-    if (!isHmacAuthorization(authorization)) throw unauthorized(challenges());
+  private anonymous(): Principal {
+    if (this.settings.allowAnonymousConfig) return ANONYMOUS_CONFIG_PRINCIPAL;
+    throw unauthorized(challenges());
+  }
+
+  private signer(request: AzureRequest, authorization: string): Principal {
     const verdict = verifySignature(
       {
         method: request.method,
@@ -51,4 +56,12 @@ export class AzureAuthGuard implements CanActivate {
     if (!verdict.ok) throw unauthorized(challenges(verdict.challenge));
     return accessKeyPrincipal(verdict.key);
   }
+}
+
+function authorize(request: AzureRequest, principal: Principal): true {
+  request.principal = principal;
+  const route = request.route!;
+  if (route.access === 'write' ? !principal.mayWrite : !principal.mayRead) throw forbidden();
+  if (principal.scopes !== undefined && !principal.scopes.has(scopeOf(route))) throw forbidden();
+  return true;
 }

@@ -1,5 +1,8 @@
 import type { AccessKey } from './access-key.js';
 
+/** Part of the rights on the configuration API, as a token's `scp` names it (Azure contract section 9.3). */
+export type Scope = `KeyValue.${'Read' | 'Write' | 'Delete'}` | `Snapshot.${'Read' | 'Write' | 'Action'}`;
+
 /** Who a request comes from and what this caller may do on the configuration API. */
 export interface Principal {
   readonly kind: 'access-key' | 'anonymous' | 'user' | 'oidc';
@@ -7,6 +10,8 @@ export interface Principal {
   readonly name: string;
   readonly mayRead: boolean;
   readonly mayWrite: boolean;
+  /** Narrows the two above to the routes that need one of these scopes; unset: all routes. */
+  readonly scopes?: ReadonlySet<Scope>;
 }
 
 /** Everybody, where `ALLOW_ANONYMOUS_CONFIG` opens the configuration API on loopback: as much as a read-write key. */

@@ -23,7 +23,7 @@ export interface Prepared {
 }
 
 /** Collects the values of a statement while its text is put together. */
-class Values {
+export class Values {
   readonly list: unknown[] = [];
 
   /** @returns the placeholder that stands for the value */
@@ -39,7 +39,7 @@ class Values {
  */
 const statements = new Map<string, Statement>();
 
-function prepared(kind: string, text: string, values: Values): Prepared {
+export function prepared(kind: string, text: string, values: Values): Prepared {
   let statement = statements.get(text);
   if (!statement) {
     statement = { name: `${kind}_${statements.size}`, text, isWrite: false };
@@ -49,7 +49,7 @@ function prepared(kind: string, text: string, values: Values): Prepared {
 }
 
 /** The filter of contract section 4.1 on a column in which '' stands for null. Matching is ordinal, by the column's collation. */
-function matches(column: string, filter: StringFilter, values: Values): string[] {
+export function matches(column: string, filter: StringFilter, values: Values): string[] {
   switch (filter.kind) {
     case 'any':
       return [];
@@ -70,7 +70,7 @@ function matches(column: string, filter: StringFilter, values: Values): string[]
   }
 }
 
-function hasTags(column: string, tags: readonly TagCondition[], values: Values): string[] {
+export function hasTags(column: string, tags: readonly TagCondition[], values: Values): string[] {
   if (tags.length === 0) return [];
   // The first comparison repeats the index's own condition.
   return [
@@ -79,7 +79,7 @@ function hasTags(column: string, tags: readonly TagCondition[], values: Values):
   ];
 }
 
-const where = (conditions: readonly string[]): string =>
+export const where = (conditions: readonly string[]): string =>
   conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`;
 
 const instant = (ms: number, values: Values): string => `${values.add(new Date(ms).toISOString())}::timestamptz`;

@@ -12,7 +12,8 @@ import { nextLink } from './rules/next-link.js';
 import { pageEtag } from './rules/page-etag.js';
 import { parseSelect } from './rules/select.js';
 
-const VENDOR = 'application/vnd.microsoft.appconfig.';
+/** What the media types of this API begin with. */
+export const VENDOR = 'application/vnd.microsoft.appconfig.';
 const ITEM_TYPE = `${VENDOR}kv+json`;
 const LIST_TYPE = `${VENDOR}kvset+json`;
 
@@ -35,8 +36,8 @@ const FIELD_TEXT: Readonly<Record<Field, (item: KeyValue) => string>> = {
 };
 
 /** Whole seconds and a numeric offset, as the real service writes it: `2022-12-09T22:48:01+00:00`. */
-const isoSeconds = (seconds: number): string => `${new Date(seconds * 1000).toISOString().slice(0, 19)}+00:00`;
-const httpDate = (seconds: number): string => new Date(seconds * 1000).toUTCString();
+export const isoSeconds = (seconds: number): string => `${new Date(seconds * 1000).toISOString().slice(0, 19)}+00:00`;
+export const httpDate = (seconds: number): string => new Date(seconds * 1000).toUTCString();
 
 /** How the request wants its items written: the fields of its version, less what `$select` leaves out. */
 function fieldsOf(request: AzureRequest): readonly Field[] {
@@ -46,7 +47,7 @@ function fieldsOf(request: AzureRequest): readonly Field[] {
 }
 
 /** `fields` is what very old clients call `$select` (contract section 2.3). */
-const selectedFrom = (request: AzureRequest, known: readonly string[]): ReadonlySet<string> | null =>
+export const selectedFrom = (request: AzureRequest, known: readonly string[]): ReadonlySet<string> | null =>
   parseSelect(request.query.first('$select') ?? request.query.first('fields'), known);
 
 function itemText(item: KeyValue, fields: readonly Field[]): string {
@@ -185,7 +186,7 @@ export function namesAnswer(
 }
 
 /** Contract section 4.6: the tag first, and `@nextLink` absent rather than null on the last page. */
-function envelope(etag: string | null, items: string, next: string | null): string {
+export function envelope(etag: string | null, items: string, next: string | null): string {
   const head = etag === null ? '' : `"etag":"${etag}",`;
   const tail = next === null ? '' : `,"@nextLink":${JSON.stringify(next)}`;
   return `{${head}"items":[${items}]${tail}}`;

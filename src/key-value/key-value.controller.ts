@@ -3,7 +3,7 @@ import { AzureAuthGuard } from '../auth/azure-auth.guard.js';
 import { DatabaseClock } from '../database/database-clock.js';
 import { type Answer } from '../http/answer.js';
 import { AzureRequest } from '../http/azure/azure-request.js';
-import { isKeyValueBody } from '../http/azure/media-type.js';
+import { isJsonBody } from '../http/azure/media-type.js';
 import { Needs, SurfaceController } from '../http/surface-controller.decorator.js';
 import { Describe } from '../openapi/describe.decorator.js';
 import { IfMatchGuard } from '../precondition/if-match.guard.js';
@@ -12,6 +12,7 @@ import { foundAnswer, keyValueAnswer, nothingDeletedAnswer, pageAnswer } from '.
 import { DELETE_KEY_VALUE, GET_KEY_VALUE, LIST_KEY_VALUES, PUT_KEY_VALUE } from './key-value.openapi.js';
 import { asOfFrom, authorFrom, cursorFrom, filterFrom, nameFrom, tagsFrom } from './key-value.requests.js';
 import { KeyValueService } from './key-value.service.js';
+import { ListVariants } from './list-variants.js';
 import { decodeKeyValueToken, keyValueTokenText } from './rules/continuation-token.js';
 import { parseKeyValueBody } from './rules/key-value-input.js';
 
@@ -21,6 +22,7 @@ export class KeyValueController {
   constructor(
     private readonly service: KeyValueService,
     private readonly clock: DatabaseClock,
+    private readonly variants: ListVariants,
   ) {}
 
   @Get('kv')
@@ -28,6 +30,8 @@ export class KeyValueController {
   @Needs('read')
   @UseGuards(IfMatchGuard)
   async list(request: AzureRequest): Promise<Answer> {
+    const variant = this.variants.chosenBy(request);
+    if (variant) return variant.answer(request);
     const asOf = asOfFrom(request, this.clock.now());
     const page = await this.service.list(filterFrom(request, asOf), cursorFrom(request, decodeKeyValueToken));
     return pageAnswer(request, '/kv', page, (last) => keyValueTokenText(last.key, last.label), asOf);
@@ -49,7 +53,7 @@ export class KeyValueController {
   @UseGuards(IfMatchGuard)
   async put(request: AzureRequest): Promise<Answer> {
     const name = nameFrom(request);
-    if (!isKeyValueBody(request.header('content-type'))) throw unsupportedMediaType();
+    if (!isJsonBody(request.header('content-type'))) throw unsupportedMediaType();
     const hasDescription = request.apiVersion.has('description');
     const input = { ...parseKeyValueBody(request.body, hasDescription), hasDescription };
     return keyValueAnswer(request, await this.service.put(name, input, request.condition, authorFrom(request)));

@@ -3,6 +3,7 @@ import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 /** Current state of one key-value: what is identified by key and label together. */
 @Entity('key_value')
 @Index('key_value_label_key', ['label', 'key'])
+@Index('key_value_tombstone', ['key', 'label'], { where: 'deleted' })
 export class KeyValueEntity {
   @PrimaryColumn({ type: 'text', collation: 'C', primaryKeyConstraintName: 'key_value_pkey' })
   key!: string;

@@ -6,6 +6,7 @@ import { KeyValueRepository } from './key-value.repository.js';
 import { KeyValueRevisionEntity } from './key-value-revision.entity.js';
 import { KeyValueRevisionRepository } from './key-value-revision.repository.js';
 import { KeyValueService } from './key-value.service.js';
+import { ListVariants } from './list-variants.js';
 import { NameController } from './name.controller.js';
 import { PointReads } from './point-reads.js';
 import { RetentionService } from './retention.service.js';
@@ -15,7 +16,14 @@ import { RevisionController } from './revision.controller.js';
 @Module({
   imports: [TypeOrmModule.forFeature([KeyValueEntity, KeyValueRevisionEntity])],
   controllers: [KeyValueController, NameController, RevisionController],
-  providers: [KeyValueService, KeyValueRepository, KeyValueRevisionRepository, PointReads, RetentionService],
-  exports: [KeyValueService, KeyValueRepository],
+  providers: [
+    KeyValueService,
+    KeyValueRepository,
+    KeyValueRevisionRepository,
+    ListVariants,
+    PointReads,
+    RetentionService,
+  ],
+  exports: [KeyValueService, KeyValueRepository, ListVariants, RetentionService],
 })
 export class KeyValueModule {}

@@ -28,7 +28,7 @@ const KEY_VALUE: Schema = {
     description: { type: 'string', nullable: true, description: 'From api-version 2026-04-01.' },
   },
 };
-const page = (item: Schema): Schema => ({
+export const page = (item: Schema): Schema => ({
   type: 'object',
   required: ['items'],
   properties: {
@@ -47,8 +47,8 @@ export const KEY: Parameter = {
   schema: { type: 'string' },
 };
 export const LABEL = query('label', 'Absent, empty or `%00` means no label.');
-const SELECT = query('$select', 'Fields of the items, comma separated.');
-const AFTER = query('after', 'Continuation token of a `next` link.');
+export const SELECT = query('$select', 'Fields of the items, comma separated.');
+export const AFTER = query('after', 'Continuation token of a `next` link.');
 const TAGS: Parameter = {
   ...query('tags', '`name=value`, at most five, all of which must hold.'),
   schema: { type: 'array', items: { type: 'string' } },
@@ -59,15 +59,15 @@ const FILTERS = [
   TAGS,
 ];
 
-const ok = (description: string, schema: Schema, mediaType: string): Response => ({
+export const ok = (description: string, schema: Schema, mediaType: string): Response => ({
   description,
   content: { [`${VENDOR}${mediaType}+json`]: { schema } },
 });
 /** The representation of one key-value. */
 export const KEY_VALUE_ANSWER = ok('The key-value as it is now.', KEY_VALUE, 'kv');
-const PRECONDITION_FAILED = { description: 'A condition does not hold.' };
-const NOT_MODIFIED = { description: 'The representation is the one that `If-None-Match` names.' };
-const MISSING = { description: 'There is none.' };
+export const PRECONDITION_FAILED = { description: 'A condition does not hold.' };
+export const NOT_MODIFIED = { description: 'The representation is the one that `If-None-Match` names.' };
+export const MISSING = { description: 'There is none.' };
 const KEY_LOCKED = azureProblem('The key-value is read-only.');
 
 export const LIST_KEY_VALUES: OperationDescription = {

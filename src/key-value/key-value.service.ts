@@ -129,4 +129,4 @@ export class KeyValueService implements OnModuleInit {
   }
 }
 
-const toPage = <T>(items: readonly T[]): Page<T> => ({ items, isFull: items.length === PAGE_SIZE });
+export const toPage = <T>(items: readonly T[]): Page<T> => ({ items, isFull: items.length === PAGE_SIZE });

@@ -45,13 +45,13 @@ export const FIND_AS_OF: Statement = {
 /**
  * The condition of a request against the locked row, as `precondition/condition.ts` spells its kinds. A tombstone counts as missing.
  */
-const conditionHolds = (row: string, kind: string, tag: string): string => `
+export const conditionHolds = (row: string, kind: string, tag: string, isMissing = `${row}.deleted`): string => `
   CASE ${kind}
     WHEN 'none' THEN true
-    WHEN 'match' THEN NOT ${row}.deleted AND ${row}.etag = ${tag}
-    WHEN 'match-any' THEN NOT ${row}.deleted
-    WHEN 'none-match' THEN ${row}.deleted OR ${row}.etag <> ${tag}
-    WHEN 'none-match-any' THEN ${row}.deleted
+    WHEN 'match' THEN NOT ${isMissing} AND ${row}.etag = ${tag}
+    WHEN 'match-any' THEN NOT ${isMissing}
+    WHEN 'none-match' THEN ${isMissing} OR ${row}.etag <> ${tag}
+    WHEN 'none-match-any' THEN ${isMissing}
   END`;
 
 /** Every change draws entity tag, revision and time alike. Time never stands still or runs back for a key-value (promise P5). */

@@ -4,7 +4,7 @@ import { type Logger } from 'pino';
 import { Settings } from '../config/settings.js';
 import { Database } from '../database/database.js';
 import { LOGGER } from '../logging/logger.js';
-import { PURGE_DELETED, PURGE_SUPERSEDED } from './retention.sql.js';
+import { BATCH_SIZE, PURGE_DELETED, PURGE_SUPERSEDED } from './retention.sql.js';
 
 /** Milliseconds from the start of a process to its first purge, and between two; nobody misses an hour of 30 days. */
 const FIRST_AFTER_MS = 60_000;
@@ -12,11 +12,11 @@ const EVERY_MS = 3_600_000;
 /** Milliseconds between two batches: a long backlog must not crowd out requests. */
 const BETWEEN_BATCHES_MS = 20;
 
-/** Rows that a purge removed. */
-export interface Purged {
-  revisions: number;
-  keyValues: number;
-}
+/** Rows that a purge removed, by what they were. */
+export type Purged = Record<string, number>;
+
+/** One batch of something else that grows old: removes at most the given number of rows and says how many it removed. */
+export type PurgeBatch = (limit: number) => Promise<number>;
 
 /**
  * Forgets history that is older than `REVISION_RETENTION_DAYS`, in small batches. Processes that purge at once do each other no harm:
@@ -26,6 +26,7 @@ export interface Purged {
 export class RetentionService implements OnApplicationBootstrap, OnApplicationShutdown {
   private timer: NodeJS.Timeout | undefined;
   private isStopping = false;
+  private readonly others = new Map<string, PurgeBatch>();
 
   constructor(
     private readonly database: Database,
@@ -42,10 +43,26 @@ export class RetentionService implements OnApplicationBootstrap, OnApplicationSh
     clearTimeout(this.timer);
   }
 
+  /** Another feature's rows are purged along, by its own rule; added while the application starts. */
+  add(name: string, batch: PurgeBatch): void {
+    this.others.set(name, batch);
+  }
+
   /** Removes everything that is past its time now. */
   async purge(): Promise<Purged> {
-    const days = this.settings.revisionRetentionDays;
-    const purged: Purged = { revisions: 0, keyValues: 0 };
+    const purged = await this.purgeHistory(this.settings.revisionRetentionDays);
+    for (const [name, batch] of this.others) {
+      purged[name] = 0;
+      for (let removed = 1; removed > 0 && !this.isStopping; purged[name] += removed) {
+        removed = await batch(BATCH_SIZE);
+        await pause(BETWEEN_BATCHES_MS);
+      }
+    }
+    return purged;
+  }
+
+  private async purgeHistory(days: number): Promise<Purged> {
+    const purged = { revisions: 0, keyValues: 0 };
     for (let revision: string | null = '0'; revision !== null && !this.isStopping;) {
       const [row] = await this.database.query(PURGE_SUPERSEDED, [days, revision]);
       purged.revisions += Number(row![0]);

@@ -27,6 +27,8 @@ export function openApiDocument(app: NestExpressApplication): OpenAPIObject {
     .setTitle('Latchkey')
     .setVersion(version)
     .setDescription(DESCRIPTION.trim())
+    .addTag('Key-values')
+    .addTag('Service')
     .addSecurity(HMAC_SCHEME, {
       type: 'apiKey',
       in: 'header',

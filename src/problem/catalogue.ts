@@ -56,6 +56,17 @@ export const keyLocked = (key: string): Problem =>
     detail: 'The key is read-only. To allow modification unlock it first.',
   });
 
+/** 409: a snapshot has this name already. The text is the real service's. */
+export const alreadyExists = (): Problem =>
+  new Problem('already-exists', 409, { title: 'The resource already exists.', detail: '' });
+
+/** 409: what failed can be neither archived nor recovered. The text is the real service's. */
+export const invalidState = (): Problem =>
+  new Problem('invalid-state', 409, {
+    title: 'Target resource state invalid.',
+    detail: 'The target resource is not in a valid state to perform the requested operation.',
+  });
+
 /** 412: a condition of the request does not hold. */
 export const preconditionFailed = (): Problem =>
   new Problem('precondition-failed', 412, { title: 'A condition of the request does not hold', hasBody: false });

@@ -1,11 +1,13 @@
 import { once } from 'node:events';
 import { type Server } from 'node:http';
 import { type AddressInfo } from 'node:net';
+import { Server as TlsServer } from 'node:tls';
 import { setTimeout as pause } from 'node:timers/promises';
 import { type NestExpressApplication } from '@nestjs/platform-express';
 import { type AppContext } from '../app.module.js';
 import { createApp } from '../app.setup.js';
 import { Readiness } from '../health/readiness.js';
+import { leafOf, readCertificate } from '../http/certificate.js';
 import { Dispatcher } from '../http/dispatcher.js';
 
 /** How long a load balancer gets to see "not ready" before connections are refused, in milliseconds (reliability §4.9). */
@@ -22,6 +24,8 @@ export interface RunningServer {
    * finished, at most for the grace time.
    */
   drain(options?: { withNotice?: boolean }): Promise<void>;
+  /** Reads the TLS files again, for connections from now on; without TLS nothing happens. Never fails: a bad file changes nothing. */
+  reloadCertificate(): void;
 }
 
 /** @param port overrides the setting, for workers that share a port chosen by the first of them */
@@ -34,7 +38,20 @@ export async function serve(context: AppContext, port = context.settings.port): 
   return {
     port: (server.address() as AddressInfo).port,
     drain: ({ withNotice = true } = {}) => (drained ??= drain(app, server, context, withNotice ? NOTICE_MS : 0)),
+    reloadCertificate: () => reloadCertificate(server, context),
   };
+}
+
+function reloadCertificate(server: Server, { settings, logger }: AppContext): void {
+  if (!(server instanceof TlsServer)) return;
+  try {
+    const certificate = readCertificate(settings);
+    server.setSecureContext(certificate);
+    const { fingerprint256: fingerprint, validTo } = leafOf(certificate);
+    logger.info({ fingerprint, validTo }, 'certificate reloaded');
+  } catch (error) {
+    logger.error({ err: error }, 'the certificate was not reloaded; the one in use stays');
+  }
 }
 
 async function drain(

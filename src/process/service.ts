@@ -8,6 +8,7 @@ import { type Settings } from '../config/settings.js';
 import { createDataDirectory, EmbeddedPostgres } from '../database/embedded/embedded-postgres.js';
 import { prepareDatabase } from '../database/migrate.js';
 import { createLogger } from '../logging/logger.js';
+import { applySeed } from '../transfer/seed.js';
 import { version } from '../version.js';
 import { type RunningServer, serve } from './serve.js';
 import { chooseSharedPort, type WorkerAssignment, Workers } from './workers.js';
@@ -17,6 +18,7 @@ const SPARE_CONNECTIONS = 20;
 
 /** Runs the whole service in this process and, with `WORKERS`, in others that it starts. Resolves once it serves. */
 export async function startService(program: string): Promise<void> {
+  const announce = reloadOnSignal();
   const settings = loadSettings(process.env, process.stderr.isTTY);
   const logger = createLogger(settings.logLevel, settings.logFormat);
   const dataDir = resolve(settings.dataDir);
@@ -30,10 +32,12 @@ export async function startService(program: string): Promise<void> {
   const stopDatabase = async (): Promise<void> => embedded?.stop();
   try {
     await prepareDatabase(database, settings.migrateOnStart, logger);
+    if (settings.seedFile !== undefined) await applySeed(settings.seedFile, settings, database, logger);
     const running =
       workerCount > 1
         ? await startWorkers(workerCount, { credentials, database, port: settings.port }, settings, logger, program)
         : await serve({ settings, credentials, logger, database });
+    announce(running);
     stopOnSignals(async (withNotice) => {
       await running.drain({ withNotice });
       await stopDatabase();
@@ -72,7 +76,11 @@ async function startWorkers(
   const port = await chooseSharedPort(settings.host, assignment.port);
   const workers = new Workers(count, { ...assignment, port }, logger, program);
   await workers.start();
-  return { port, drain: ({ withNotice = true } = {}) => workers.drain(withNotice) };
+  return {
+    port,
+    drain: ({ withNotice = true } = {}) => workers.drain(withNotice),
+    reloadCertificate: () => workers.reloadCertificate(),
+  };
 }
 
 function startEmbedded(
@@ -95,6 +103,17 @@ function startEmbedded(
 /** Every line has our own `pid`; a second one of that name would hide it from whoever parses the line. */
 function besideOurPid({ pid, ...fields }: { pid?: unknown } = {}): object {
   return pid === undefined ? fields : { ...fields, postgresPid: pid };
+}
+
+/**
+ * SIGHUP has the TLS files read again. Node's own answer to it is to end, hence also without TLS, and from the first moment on; what
+ * comes while the service still starts is made up for once it is announced.
+ */
+function reloadOnSignal(): (running: RunningServer) => void {
+  let announce!: (running: RunningServer) => void;
+  const serving = new Promise<RunningServer>((resolve) => (announce = resolve));
+  process.on('SIGHUP', () => void serving.then((running) => running.reloadCertificate()));
+  return announce;
 }
 
 /** SIGTERM lets a load balancer take notice first; Ctrl-C does not wait for one. A second signal ends at once. */

@@ -14,13 +14,17 @@ export async function runWorker(): Promise<void> {
   // A worker that is told to stop while it still starts has nothing to finish.
   const stop = (withNotice: boolean): void =>
     void Promise.resolve(server?.drain({ withNotice })).finally(() => process.exit(0));
-  // Ctrl-C reaches the whole group; the primary alone decides what it means.
+  // Ctrl-C and a closing terminal reach the whole group; the primary alone decides what they mean.
   process.on('SIGINT', () => undefined);
+  process.on('SIGHUP', () => undefined);
   process.on('SIGTERM', () => stop(true));
+  let announce!: (server: RunningServer) => void;
+  const serving = new Promise<RunningServer>((resolve) => (announce = resolve));
 
   const assignment = await new Promise<WorkerAssignment>((resolve) => {
     process.on('message', (message: PrimaryMessage) => {
       if (message.kind === 'drain') stop(message.withNotice);
+      else if (message.kind === 'reload-certificate') void serving.then((running) => running.reloadCertificate());
       else resolve(message.assignment);
     });
     tell({ kind: 'hello' });
@@ -29,5 +33,6 @@ export async function runWorker(): Promise<void> {
   // A Buffer crosses the process boundary as plain bytes.
   const masterKey = Buffer.from(credentials.masterKey);
   server = await serve({ settings, logger, database, credentials: { ...credentials, masterKey } }, port);
+  announce(server);
   tell({ kind: 'listening' });
 }

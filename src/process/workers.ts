@@ -14,7 +14,9 @@ export interface WorkerAssignment {
 
 export type WorkerMessage = { kind: 'hello' } | { kind: 'listening' };
 export type PrimaryMessage =
-  { kind: 'assignment'; assignment: WorkerAssignment } | { kind: 'drain'; withNotice: boolean };
+  | { kind: 'assignment'; assignment: WorkerAssignment }
+  | { kind: 'drain'; withNotice: boolean }
+  | { kind: 'reload-certificate' };
 
 /** Milliseconds before a worker that died is replaced; doubled while they die young, so that a broken build does not spin. */
 const RESTART_MS = 100;
@@ -40,6 +42,14 @@ export class Workers {
   /** Starts all workers; resolves once each of them listens. */
   async start(): Promise<void> {
     await Promise.all(Array.from({ length: this.count }, () => this.fork()));
+  }
+
+  /** Workers that start later read the files by themselves. */
+  reloadCertificate(): void {
+    for (const worker of Object.values(cluster.workers ?? {})) {
+      // One that ends just now needs no certificate.
+      worker?.send({ kind: 'reload-certificate' } satisfies PrimaryMessage, () => undefined);
+    }
   }
 
   async drain(withNotice: boolean): Promise<void> {

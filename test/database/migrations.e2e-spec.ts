@@ -7,10 +7,12 @@ import { migrate } from '../../src/database/migrate';
 import { migrations } from '../../src/database/migrations/index';
 import { KeyValueEntity } from '../../src/key-value/key-value.entity';
 import { KeyValueRevisionEntity } from '../../src/key-value/key-value-revision.entity';
+import { SnapshotEntity } from '../../src/snapshot/snapshot.entity';
+import { SnapshotItemEntity } from '../../src/snapshot/snapshot-item.entity';
 import { createEmptyDatabase } from '../support/scratch-database';
 
 const logger = pino({ level: 'silent' });
-const entities = [KeyValueEntity, KeyValueRevisionEntity, AccessKeyEntity];
+const entities = [KeyValueEntity, KeyValueRevisionEntity, AccessKeyEntity, SnapshotEntity, SnapshotItemEntity];
 const opened: DataSource[] = [];
 
 const ADVISORY_LOCKS = `

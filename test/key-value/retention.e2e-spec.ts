@@ -29,7 +29,7 @@ describe('the retention purge', () => {
     await age(25);
     await put('k', '4');
     // 1 and 2 are 35 days old; 2 held until 25 days ago, within the time.
-    expect(await retention.purge()).toEqual({ revisions: 1, keyValues: 0 });
+    expect(await retention.purge()).toEqual({ revisions: 1, keyValues: 0, snapshots: 0 });
     expect(await valuesOf('k')).toEqual(['4', '3', '2']);
     await put('old', 'kept');
     await age(400);
@@ -57,9 +57,9 @@ describe('the retention purge', () => {
     await put('k', 'v');
     expect((await app.azure.delete('/kv/k')).status).toBe(200);
     await age(29);
-    expect(await retention.purge()).toEqual({ revisions: 0, keyValues: 0 });
+    expect(await retention.purge()).toEqual({ revisions: 0, keyValues: 0, snapshots: 0 });
     await age(2);
-    expect(await retention.purge()).toEqual({ revisions: 2, keyValues: 1 });
+    expect(await retention.purge()).toEqual({ revisions: 2, keyValues: 1, snapshots: 0 });
     expect(await app.sql('SELECT FROM key_value UNION ALL SELECT FROM key_value_revision')).toHaveLength(0);
     await put('k', 'again');
     expect(await valuesOf('k')).toEqual(['again']);
@@ -71,7 +71,24 @@ describe('the retention purge', () => {
       SELECT nextval('key_value_revision_seq'), 'k' || n % 7, '', n::text, '{}', false, false, n::text,
              clock_timestamp() - interval '60 days' + n * interval '1 second', 'test', '', gen_random_uuid()
         FROM generate_series(1, 2500) n`);
-    expect(await retention.purge()).toEqual({ revisions: 2493, keyValues: 0 });
+    expect(await retention.purge()).toEqual({ revisions: 2493, keyValues: 0, snapshots: 0 });
+  });
+
+  it('takes along expired snapshots with their items', async () => {
+    await put('k', 'v');
+    await app.azure.put(
+      '/snapshots/old',
+      { filters: [{ key: '*' }] },
+      { headers: { 'content-type': 'application/json' } },
+    );
+    await app.azure.send('PATCH', '/snapshots/old', {
+      body: { status: 'archived' },
+      headers: { 'content-type': 'application/merge-patch+json' },
+    });
+    expect((await retention.purge())['snapshots']).toBe(0);
+    await app.sql(`UPDATE snapshot SET expires = clock_timestamp() - interval '1 second'`);
+    expect((await retention.purge())['snapshots']).toBeGreaterThan(0);
+    expect(await app.sql('SELECT FROM snapshot')).toHaveLength(0);
   });
 
   it('loses no live row while others write and delete', async () => {

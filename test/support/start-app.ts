@@ -66,7 +66,7 @@ export async function startApp(
     database,
   };
   const app = await createApp(context);
-  const http = app.getHttpServer().listen(0, '127.0.0.1');
+  const http = app.getHttpServer().listen(settings.port, '127.0.0.1');
   await once(http, 'listening');
   const { port } = http.address() as AddressInfo;
   const sqlClient = new Client(database);

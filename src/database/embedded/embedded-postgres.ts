@@ -14,14 +14,13 @@ import { agreedPassword } from './password.js';
 import { findPostmaster } from './postmaster-file.js';
 import { Postmaster, type PostmasterSettings } from './postmaster.js';
 import { killOrphanedSessions, processIsAlive } from './process-table.js';
+import { DATABASE, SUPERUSER } from './running.js';
 import { ServerLog } from './server-log.js';
 
 export { EmbeddedPostgresError } from './embedded-postgres.error.js';
 export { createDataDirectory } from './data-location.js';
+export { type EmbeddedSighting, findRunningDatabase } from './running.js';
 export type { DatabaseAddress, EmbeddedPostgresLog, EmbeddedPostgresOptions } from './embedded-postgres.options.js';
-
-const SUPERUSER = 'postgres';
-const DATABASE = 'latchkey';
 
 /** For the owner's connection, an operator's `psql`, and connections that the server has not yet noticed to be gone. */
 const SPARE_CONNECTIONS = 5;

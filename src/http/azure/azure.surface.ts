@@ -5,7 +5,7 @@ import { methodNotAllowed, notFound } from '../../problem/catalogue.js';
 import { type Problem } from '../../problem/problem.js';
 import { type Answer, emptyAnswer } from '../answer.js';
 import { StoreRevision } from '../../database/store-revision.js';
-import { negotiateApiVersion } from './api-version.js';
+import { type Capability, negotiateApiVersion, unsupportedApiVersion } from './api-version.js';
 import { AzureRequest } from './azure-request.js';
 import { type Surface } from '../surface.js';
 import { syncToken } from './sync-token.js';
@@ -19,6 +19,21 @@ const HEADER_VOCABULARY =
 const EXPOSED_HEADERS = `${HEADER_VOCABULARY}, Operation-Location, Retry-After`;
 const ALLOWED_HEADERS = `${HEADER_VOCABULARY}, x-ms-command-name, Range, Operation-Location`;
 const ALLOWED_METHODS = 'GET, HEAD, PUT, POST, DELETE, PATCH, OPTIONS';
+
+/** Resources that older versions do not have; asking for one is an unsupported version, not a 404 (contract section 1). */
+const RESOURCES_SINCE: ReadonlyMap<string, Capability> = new Map([
+  ['snapshots', 'snapshots'],
+  ['operations', 'snapshots'],
+]);
+
+type Member = 'type' | 'title' | 'name' | 'detail' | 'status';
+
+/** The members of a problem in the order in which the real service sends them (contract section 8). Wire-stable. */
+const MEMBERS: readonly Member[] = ['type', 'title', 'name', 'detail', 'status'];
+const MEMBERS_OF: ReadonlyMap<string, readonly Member[]> = new Map([
+  ['already-exists', ['type', 'title', 'status', 'detail']],
+  ['invalid-state', ['type', 'title', 'status', 'detail']],
+]);
 
 const PROBLEM_TYPE = 'application/problem+json; charset=utf-8';
 
@@ -58,11 +73,16 @@ export class AzureSurface implements Surface {
     request.apiVersion = negotiateApiVersion(request.query, this.settings.defaultApiVersion, () =>
       this.resourceUri(request),
     );
+    const since = RESOURCES_SINCE.get(resourceOf(request));
+    if (since && !request.apiVersion.has(since)) {
+      throw unsupportedApiVersion(this.resourceUri(request), request.apiVersion.text);
+    }
   }
 
   addHeaders(headers: string[], request: AzureRequest, status: number): void {
-    // Contract section 2.4: on every 2xx, 304 and 404 of somebody we know.
-    if ((status < 400 || status === 404) && request.principal) {
+    // Contract section 2.4: on every 2xx, 304 and 404 of somebody we know, and on the 409 of a snapshot.
+    const hasToken = status < 400 || status === 404 || (status === 409 && resourceOf(request) === 'snapshots');
+    if (hasToken && request.principal) {
       headers.push('Sync-Token', syncToken(this.storeRevision.current));
     }
     headers.push(
@@ -87,18 +107,19 @@ export class AzureSurface implements Surface {
   render(problem: Problem): Answer {
     const headers = problem.headers.flat();
     if (!problem.hasBody) return emptyAnswer(problem.status, headers);
+    const values: Record<Member, unknown> = {
+      type: `https://azconfig.io/errors/${problem.kind}`,
+      title: problem.title,
+      name: problem.parameter,
+      detail: problem.detail,
+      status: problem.status,
+    };
+    const members = (MEMBERS_OF.get(problem.kind) ?? MEMBERS).map((member) => [member, values[member]] as const);
     return {
       status: problem.status,
       headers: ['Content-Type', PROBLEM_TYPE, ...headers],
-      // The order of the members is the real service's; JSON leaves out those that are undefined.
-      body: JSON.stringify({
-        type: `https://azconfig.io/errors/${problem.kind}`,
-        title: problem.title,
-        name: problem.parameter,
-        detail: problem.detail,
-        status: problem.status,
-        ...problem.members,
-      }),
+      // JSON leaves out the members that are undefined.
+      body: JSON.stringify({ ...Object.fromEntries(members), ...problem.members }),
     };
   }
 
@@ -112,6 +133,9 @@ export class AzureSurface implements Surface {
     return `${publicOrigin(request, this.settings)}${request.path}`;
   }
 }
+
+/** First segment of the route's path: the kind of resource that was asked for. */
+const resourceOf = (request: AzureRequest): string => request.route?.pattern.split('/', 1)[0] ?? '';
 
 /** Scheme and authority that the client used, for absolute URLs in answers; `PUBLIC_URL` wins over what the request says. */
 export function publicOrigin(request: AzureRequest, settings: Settings): string {

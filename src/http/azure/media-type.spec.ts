@@ -1,4 +1,4 @@
-import { isKeyValueBody, negotiate } from './media-type.js';
+import { isJsonBody, negotiate } from './media-type.js';
 
 const KV = 'application/vnd.microsoft.appconfig.kv+json';
 const VENDOR = `${KV}; charset=utf-8`;
@@ -55,7 +55,7 @@ describe('negotiate', () => {
   });
 });
 
-describe('isKeyValueBody', () => {
+describe('isJsonBody', () => {
   it.each([
     [KV, true],
     [`${KV};charset=utf-8`, true],
@@ -82,6 +82,6 @@ describe('isKeyValueBody', () => {
     ['application/x-www-form-urlencoded', false],
     ['json', false],
   ])('of %j is %j', (contentType, isAccepted) => {
-    expect(isKeyValueBody(contentType)).toBe(isAccepted);
+    expect(isJsonBody(contentType)).toBe(isAccepted);
   });
 });

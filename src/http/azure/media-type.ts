@@ -15,8 +15,8 @@ export function negotiate(accept: string | undefined, vendor: string): string {
   return !ranges.isVendorAccepted && ranges.isJsonAccepted ? JSON_CONTENT_TYPE : contentTypeOf(vendor);
 }
 
-/** Whether a put of a key-value reads a body of this type (Azure contract 2.5); the answer is 415 otherwise. */
-export function isKeyValueBody(contentType: string | undefined): boolean {
+/** Whether a put of a key-value or snapshot reads a body of this type (Azure contract 2.5); the answer is 415 otherwise. */
+export function isJsonBody(contentType: string | undefined): boolean {
   if (contentType === undefined) return false;
   const type = withoutParameters(contentType);
   if (type === JSON_TYPE || type === 'text/json') return true;
@@ -26,6 +26,11 @@ export function isKeyValueBody(contentType: string | undefined): boolean {
     type.length > 'application/+json'.length &&
     !hasSeparator(type, 'application/'.length)
   );
+}
+
+/** Whether a change of a snapshot reads a body of this type (Azure contract 2.5); the answer is 415 otherwise. */
+export function isMergePatchBody(contentType: string | undefined): boolean {
+  return isJsonBody(contentType) && withoutParameters(contentType!) !== 'text/json';
 }
 
 /** There are a handful of vendor types, so the table stays small. */

@@ -88,12 +88,17 @@ export function sameTags(a: string, b: string): boolean {
   return left.length === Object.keys(right).length && left.every(([name, value]) => right[name] === value);
 }
 
-type JsonObject = Readonly<Record<string, unknown>>;
+export type JsonObject = Readonly<Record<string, unknown>>;
 
-const isObject = (value: unknown): value is JsonObject =>
+export const isObject = (value: unknown): value is JsonObject =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-function parseObject(body: Buffer, numbers: 'number' | 'text'): JsonObject {
+/**
+ * Reads a body that must be a JSON object.
+ *
+ * @throws Problem `invalid-argument` for `body`
+ */
+export function parseObject(body: Buffer, numbers: 'number' | 'text'): JsonObject {
   if (body.length === 0) throw invalidArgument('body');
   let json: unknown;
   try {
@@ -116,7 +121,8 @@ function hasNumber(json: JsonObject): boolean {
   );
 }
 
-function textMember(parameter: string, json: unknown): string | null {
+/** A member that holds text or null; what else can be written as text is. */
+export function textMember(parameter: string, json: unknown): string | null {
   if (json === undefined || json === null) return null;
   if (typeof json === 'boolean') return String(json);
   if (typeof json !== 'string' || !json.isWellFormed()) throw invalidArgument(parameter);
@@ -129,7 +135,8 @@ function nameMember(parameter: string, json: unknown): string | null {
   return text;
 }
 
-function tagsMember(json: unknown): string {
+/** The member `tags` of a key-value or snapshot, as the JSON text that is stored. */
+export function tagsMember(json: unknown): string {
   if (json === undefined || json === null) return NO_TAGS;
   if (!isObject(json)) throw invalidArgument('tags');
   const entries = Object.entries(json);

@@ -14,20 +14,21 @@ const NULL_TEXT = '\0';
 /**
  * Reads the values of every `tags` parameter (Azure contract 4.3). All conditions must hold together.
  *
- * @throws Problem `invalid-argument` for `tags`, with an empty detail as the real service sends it
+ * @param parameter where the values stand in the request, for the problem
+ * @throws Problem `invalid-argument` for the parameter, with an empty detail as the real service sends it
  */
-export function parseTagFilters(values: readonly string[]): TagCondition[] {
+export function parseTagFilters(values: readonly string[], parameter = 'tags'): TagCondition[] {
   const conditions: TagCondition[] = [];
   for (const value of values) {
     if (value.trim() === '') continue;
-    if (conditions.length === MAX_TAG_FILTERS) throw invalidArgument('tags');
-    conditions.push(parseTagFilter(value));
+    if (conditions.length === MAX_TAG_FILTERS) throw invalidArgument(parameter);
+    conditions.push(parseTagFilter(value, parameter));
   }
   return conditions;
 }
 
-function parseTagFilter(filter: string): TagCondition {
-  if (!filter.isWellFormed()) throw invalidArgument('tags');
+function parseTagFilter(filter: string, parameter: string): TagCondition {
+  if (!filter.isWellFormed()) throw invalidArgument(parameter);
   let name: string | undefined;
   let nameEnd = -1;
   let current = '';
@@ -42,17 +43,17 @@ function parseTagFilter(filter: string): TagCondition {
       current = '';
       continue;
     } else if (character === '=' || character === '*' || character === ',') {
-      throw invalidArgument('tags');
+      throw invalidArgument(parameter);
     } else if (character === NULL_TEXT && i === nameEnd + 1 && i === filter.length - 1 && name !== undefined) {
-      return condition(name, null);
+      return condition(name, null, parameter);
     }
-    if (character === NULL_TEXT) throw invalidArgument('tags');
+    if (character === NULL_TEXT) throw invalidArgument(parameter);
     current += character;
   }
-  return condition(name, current);
+  return condition(name, current, parameter);
 }
 
-function condition(name: string | undefined, value: string | null): TagCondition {
-  if (name === undefined || name === '') throw invalidArgument('tags');
+function condition(name: string | undefined, value: string | null, parameter: string): TagCondition {
+  if (name === undefined || name === '') throw invalidArgument(parameter);
   return { name, value };
 }

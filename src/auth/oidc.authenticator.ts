@@ -1,0 +1,61 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { type Logger } from 'pino';
+import { Settings } from '../config/settings.js';
+import { DatabaseClock } from '../database/database-clock.js';
+import { type ApiRequest } from '../http/api-request.js';
+import { LOGGER } from '../logging/logger.js';
+import { unauthorized, unavailable } from '../problem/catalogue.js';
+import { oidcPrincipal } from './oidc-access.js';
+import { fetchKeySet, OidcKeySet } from './oidc-key-set.js';
+import { bearerChallenges, bearerTokenOf, KeySetUnavailableError, verifyToken } from './oidc-token.js';
+import { type Principal } from './principal.js';
+
+const RETRY_AFTER_MS = 2_000;
+
+/** Who a bearer token of the configured issuer speaks for. Without an issuer no token is one of its kind. */
+@Injectable()
+export class OidcAuthenticator {
+  private readonly keySet: OidcKeySet;
+
+  constructor(
+    private readonly clock: DatabaseClock,
+    @Inject(Settings) private readonly settings: Settings,
+    @Inject(LOGGER) private readonly logger: Logger,
+  ) {
+    this.keySet = new OidcKeySet(
+      () => fetchKeySet(settings.oidcIssuer!),
+      (error) =>
+        logger.warn({ err: error, issuer: settings.oidcIssuer }, 'the keys of the token issuer cannot be fetched'),
+    );
+  }
+
+  /** The token of the header; undefined where bearer tokens are not in use, or the header has another scheme. */
+  tokenOf(authorization: string): string | undefined {
+    return this.settings.hasOidc ? bearerTokenOf(authorization) : undefined;
+  }
+
+  async authenticate(token: string, request: ApiRequest): Promise<Principal> {
+    if (!this.isConfidential(request)) throw unauthorized(bearerChallenges('Bearer tokens are accepted over TLS only'));
+    const { oidcIssuer, oidcAudience } = this.settings;
+    const rules = { issuer: oidcIssuer!, audience: oidcAudience!, nowMs: this.clock.now() };
+    try {
+      const verdict = await verifyToken(token, rules, this.keySet.find);
+      if (verdict.ok) return oidcPrincipal(verdict.claims);
+      this.logger.debug({ requestId: request.id, reason: verdict.reason }, 'bearer token refused');
+      throw unauthorized(bearerChallenges(verdict.description));
+    } catch (error) {
+      if (error instanceof KeySetUnavailableError) throw unavailable(RETRY_AFTER_MS, { cause: error });
+      throw error;
+    }
+  }
+
+  /**
+   * A token is a password while it lasts. Off loopback the service itself does not start without TLS or a proxy that ends it, but only
+   * the proxy knows whether it also took the request over plain http.
+   */
+  private isConfidential(request: ApiRequest): boolean {
+    if (request.isEncrypted || this.settings.isLoopback) return true;
+    const [scheme = ''] = (request.header('x-forwarded-proto') ?? 'https').split(',');
+    return this.settings.trustedTlsProxy && scheme.trim().toLowerCase() === 'https';
+  }
+}

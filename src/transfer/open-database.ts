@@ -1,0 +1,134 @@
+import { resolve } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { DataSource, type QueryRunner } from 'typeorm';
+import { type Logger } from 'pino';
+import { type Settings } from '../config/settings.js';
+import { withoutPassword } from '../config/database-url.js';
+import { type DatabaseAddress, dataSourceOptions } from '../database/connection.js';
+import { sqlState } from '../database/database-errors.js';
+import {
+  createDataDirectory,
+  EmbeddedPostgres,
+  EmbeddedPostgresError,
+  findRunningDatabase,
+} from '../database/embedded/embedded-postgres.js';
+import { migrate } from '../database/migrate.js';
+import { TransferError } from './transfer-error.js';
+
+/** How long a database that just starts or stops is waited for, and how often it is looked at, in milliseconds. */
+const PATIENCE_MS = 15_000;
+const LOOK_MS = 100;
+/** Of an embedded database that only this program uses. */
+const CONNECTIONS = 5;
+/** Starting up, shutting down, and a database whose first start has not made it yet. */
+const NOT_READY = new Set(['57P01', '57P03', '3D000']);
+
+export interface OpenDatabase {
+  readonly runner: QueryRunner;
+  /** Ends what was begun for it, an embedded server that was started included. */
+  close(): Promise<void>;
+  /** Only the latter, without waiting for what the connection is doing; the server undoes that. */
+  abort(): Promise<void>;
+}
+
+/**
+ * Connects the command line to the database: that of DATABASE_URL, or the embedded one of DATA_DIR. An embedded database that a service
+ * runs is used as a guest; one that nobody runs is started, and stopped by `close`.
+ *
+ * @param mayMake whether a data directory without a database gets one; otherwise that is an error
+ * @throws TransferError when there is no database to work on
+ */
+export async function openDatabase(settings: Settings, mayMake: boolean, logger: Logger): Promise<OpenDatabase> {
+  if (settings.databaseUrl !== undefined) {
+    const source = await connect(settings.databaseUrl, settings).catch((cause: unknown) => {
+      throw unreachable(withoutPassword(settings.databaseUrl!), cause);
+    });
+    return ready(source, settings.databaseUrl, settings, logger, async () => undefined);
+  }
+  const dataDir = resolve(settings.dataDir);
+  const deadline = performance.now() + PATIENCE_MS;
+  for (;;) {
+    const sighting = await findRunningDatabase(dataDir);
+    try {
+      if (sighting.kind === 'running') {
+        const source = await connect(sighting.address, settings);
+        return await ready(source, sighting.address, settings, logger, async () => undefined);
+      }
+      if (sighting.kind === 'absent' && !mayMake) {
+        throw new TransferError('failure', `DATA_DIR ${dataDir} holds no database, and DATABASE_URL is not set`);
+      }
+      return await startOwn(dataDir, settings, logger);
+    } catch (error) {
+      if (error instanceof TransferError) throw error;
+      // A service that starts or stops meanwhile: look again.
+      const mayPass = sighting.kind === 'running' ? isNotReady(error) : /already in use/.test((error as Error).message);
+      if (!mayPass || performance.now() > deadline) throw unreachable(`in ${dataDir}`, error);
+    }
+    await pause(LOOK_MS);
+  }
+}
+
+function isNotReady(error: unknown): boolean {
+  const { code } = error as { code?: string };
+  return NOT_READY.has(sqlState(error) ?? '') || code === 'ECONNREFUSED' || code === 'ENOENT';
+}
+
+const unreachable = (place: string, cause: unknown): TransferError => {
+  const { message, code = '' } = cause as Error & { code?: string };
+  // An embedded database's own errors are whole sentences that name the place.
+  if (cause instanceof EmbeddedPostgresError) return new TransferError('failure', message, { cause });
+  return new TransferError('failure', `the database ${place} cannot be reached: ${message || code}`, { cause });
+};
+
+async function connect(address: DatabaseAddress | string, settings: Settings): Promise<DataSource> {
+  const options = dataSourceOptions(address, { poolMax: 1, pooler: settings.dbPooler });
+  // Nothing waits behind a command line, so it can wait longer for a connection than a request.
+  const extra = { ...(options as { extra: object }).extra, connectionTimeoutMillis: 10_000 };
+  return new DataSource({ ...options, extra }).initialize();
+}
+
+async function startOwn(dataDir: string, settings: Settings, logger: Logger): Promise<OpenDatabase> {
+  await createDataDirectory(dataDir);
+  const embedded = await EmbeddedPostgres.start({
+    dataDir,
+    maxConnections: CONNECTIONS,
+    log: {
+      info: () => undefined,
+      warn: (message, fields) => logger.warn(fields ?? {}, message),
+      error: (message, fields) => logger.error(fields ?? {}, message),
+    },
+  });
+  try {
+    return await ready(await connect(embedded.address, settings), embedded.address, settings, logger, () =>
+      embedded.stop(),
+    );
+  } catch (error) {
+    await embedded.stop();
+    throw error;
+  }
+}
+
+async function ready(
+  source: DataSource,
+  address: DatabaseAddress | string,
+  settings: Settings,
+  logger: Logger,
+  stop: () => Promise<void>,
+): Promise<OpenDatabase> {
+  try {
+    await migrate(address, settings.migrateOnStart, logger);
+    const runner = source.createQueryRunner();
+    return {
+      runner,
+      close: async () => {
+        await runner.release();
+        await source.destroy();
+        await stop();
+      },
+      abort: stop,
+    };
+  } catch (error) {
+    await source.destroy();
+    throw error;
+  }
+}
