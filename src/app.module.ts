@@ -10,6 +10,7 @@ import { HealthModule } from './health/health.module.js';
 import { HttpModule } from './http/http.module.js';
 import { KeyValueModule } from './key-value/key-value.module.js';
 import { LOGGER } from './logging/logger.js';
+import { MetricsModule } from './metrics/metrics.module.js';
 import { ProblemFilter } from './problem/problem.filter.js';
 import { SnapshotModule } from './snapshot/snapshot.module.js';
 
@@ -47,6 +48,7 @@ export class AppModule {
         HttpModule,
         AuthModule,
         HealthModule,
+        MetricsModule,
         KeyValueModule,
         SnapshotModule,
         ConfigLockModule,

@@ -4,6 +4,7 @@ import { type Logger } from 'pino';
 import { Settings } from '../config/settings.js';
 import { Database } from '../database/database.js';
 import { LOGGER } from '../logging/logger.js';
+import { Metrics } from '../metrics/metrics.js';
 import { BATCH_SIZE, PURGE_DELETED, PURGE_SUPERSEDED } from './retention.sql.js';
 
 /** Milliseconds from the start of a process to its first purge, and between two; nobody misses an hour of 30 days. */
@@ -32,6 +33,7 @@ export class RetentionService implements OnApplicationBootstrap, OnApplicationSh
     private readonly database: Database,
     @Inject(Settings) private readonly settings: Settings,
     @Inject(LOGGER) private readonly logger: Logger,
+    private readonly metrics: Metrics,
   ) {}
 
   onApplicationBootstrap(): void {
@@ -58,6 +60,7 @@ export class RetentionService implements OnApplicationBootstrap, OnApplicationSh
         await pause(BETWEEN_BATCHES_MS);
       }
     }
+    for (const [what, rows] of Object.entries(purged)) this.metrics.purgedRows.inc({ what }, rows);
     return purged;
   }
 

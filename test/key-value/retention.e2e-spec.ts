@@ -60,6 +60,9 @@ describe('the retention purge', () => {
     expect(await retention.purge()).toEqual({ revisions: 0, keyValues: 0, snapshots: 0 });
     await age(2);
     expect(await retention.purge()).toEqual({ revisions: 2, keyValues: 1, snapshots: 0 });
+    const { text } = await app.azure.get('/metrics', { signed: false, apiVersion: null });
+    expect(text).toContain('purged_rows_total{what="revisions"} 2');
+    expect(text).toContain('purged_rows_total{what="keyValues"} 1');
     expect(await app.sql('SELECT FROM key_value UNION ALL SELECT FROM key_value_revision')).toHaveLength(0);
     await put('k', 'again');
     expect(await valuesOf('k')).toEqual(['again']);
