@@ -12,6 +12,7 @@ const FEATURES = {
   content: [],
   'content-lock': ['content'],
   transfer: ['key-value'],
+  'lock-command': [],
 };
 const SHARED = [
   'auth',
@@ -26,16 +27,22 @@ const SHARED = [
   'openapi',
   'precondition',
   'problem',
+  'retention',
 ];
 const PURE = [
   'src/precondition/entity-tag.ts',
   'src/precondition/condition.ts',
+  'src/lease/lock-fence.ts',
   'src/auth/hmac-signature.ts',
   'src/auth/secret-box.ts',
   'src/auth/oidc-token.ts',
   'src/auth/oidc-access.ts',
+  'src/auth/login-token.ts',
+  'src/auth/basic-credentials.ts',
+  'src/auth/native-access.ts',
   'src/key-value/rules/*.ts',
   'src/snapshot/rules/*.ts',
+  'src/distributed-lock/rules/*.ts',
   'src/problem/problem.ts',
   'src/problem/catalogue.ts',
   'src/http/query-string.ts',

@@ -1,4 +1,4 @@
-/** Three kinds of tests: pure rules beside the source, the whole app on real PostgreSQL, and the real client libraries. */
+/** Four kinds of tests: pure rules beside the source, the whole app on real PostgreSQL, the real client libraries, and a real browser. */
 const shared = {
   testEnvironment: 'node',
   transform: { '^.+\\.ts$': ['ts-jest', { tsconfig: '<rootDir>/tsconfig.json' }] },
@@ -17,7 +17,11 @@ module.exports = {
   maxWorkers: 2,
   testTimeout: 30_000,
   projects: [
-    { ...shared, displayName: 'unit', testMatch: ['<rootDir>/src/**/*.spec.ts'] },
+    {
+      ...shared,
+      displayName: 'unit',
+      testMatch: ['<rootDir>/src/**/*.spec.ts', '<rootDir>/test/faults/checkers/*.spec.ts'],
+    },
     {
       ...shared,
       ...withDatabase,
@@ -29,6 +33,12 @@ module.exports = {
       ...withDatabase,
       displayName: 'clients',
       testMatch: ['<rootDir>/test/compatibility/**/*.client-spec.ts'],
+    },
+    {
+      ...shared,
+      displayName: 'browser',
+      globalSetup: '<rootDir>/test/browser/global-setup.js',
+      testMatch: ['<rootDir>/test/browser/**/*.browser-spec.ts'],
     },
   ],
 };
