@@ -8,6 +8,12 @@ import { type Route } from './route-table.js';
 
 const NO_BODY = Buffer.alloc(0);
 
+/** See `ApiRequest.watchPeer`. */
+export interface PeerWatch {
+  readonly signal: AbortSignal;
+  stop(): void;
+}
+
 /**
  * One request as every layer above the socket sees it: raw target and raw body (signatures need both), the route that was chosen,
  * and what the guards found out. Surfaces extend it with what only they know.
@@ -58,6 +64,16 @@ export class ApiRequest {
   /** Address of the peer, without a port; empty once the peer is gone. */
   get remoteAddress(): string {
     return this.incoming.socket.remoteAddress ?? '';
+  }
+
+  /** For handlers that wait: a signal that is aborted when the peer goes away. Whoever asks for it stops watching in the end. */
+  watchPeer(): PeerWatch {
+    const { socket } = this.incoming;
+    const gone = new AbortController();
+    const onClose = (): void => gone.abort();
+    if (socket.destroyed) gone.abort();
+    socket.once('close', onClose);
+    return { signal: gone.signal, stop: () => void socket.off('close', onClose) };
   }
 
   /** A single header value; Node joins or drops repeats as RFC 9110 allows for each name. */

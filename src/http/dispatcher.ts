@@ -2,6 +2,7 @@ import { type IncomingMessage, type ServerResponse } from 'node:http';
 import { type Socket } from 'node:net';
 import { type ExecutionContext, Inject, Injectable } from '@nestjs/common';
 import { AccessLog } from '../logging/access-log.js';
+import { Metrics, type RequestObserver } from '../metrics/metrics.js';
 import {
   ambiguousRequest,
   forbidden,
@@ -37,6 +38,7 @@ type ExpressHandler = (incoming: IncomingMessage, response: ServerResponse) => v
 export class Dispatcher {
   private readonly tables = new Map<Surface, RouteTable>();
   private readonly bySegment = new Map<string, Surface>();
+  private readonly observers = new Map<Surface, RequestObserver>();
   private readonly fallback: Surface;
   private isDraining = false;
   /** Connections whose last answer was given: RFC 9112 §9.6 forbids to process what still comes on them. */
@@ -45,8 +47,10 @@ export class Dispatcher {
   constructor(
     @Inject(SURFACES) surfaces: readonly Surface[],
     private readonly accessLog: AccessLog,
+    private readonly metrics: Metrics,
   ) {
     for (const surface of surfaces) {
+      this.observers.set(surface, metrics.requestObserver(surface.name));
       this.tables.set(surface, new RouteTable());
       for (const segment of surface.segments) this.bySegment.set(segment, surface);
     }
@@ -71,6 +75,11 @@ export class Dispatcher {
     this.isDraining = true;
   }
 
+  /** Counts a connection, or what was sent on one, that never became a request. */
+  noteRefused(reason: 'too-many' | 'too-slow' | 'unreadable'): void {
+    this.metrics.refusedConnections.inc({ reason });
+  }
+
   /** Serves one request of the node server; what a surface leaves cold goes to `express`. */
   serve(incoming: IncomingMessage, response: ServerResponse, express: ExpressHandler): void {
     if (this.closing.has(incoming.socket)) return;
@@ -82,7 +91,7 @@ export class Dispatcher {
     const surface = this.bySegment.get(segment) ?? this.fallback;
     const request = surface.createRequest(incoming);
     if (surface.coldSegments?.includes(segment)) {
-      response.on('finish', () => this.accessLog.write(request, response.statusCode, startedAt));
+      response.on('finish', () => this.finished(surface, request, response.statusCode, startedAt));
       const headers: string[] = [];
       surface.addHeaders(headers, request, 200);
       for (let index = 0; index < headers.length; index += 2) {
@@ -96,12 +105,17 @@ export class Dispatcher {
       .then((answer) => {
         if (answer === null) return;
         this.write(surface, request, answer, incoming, response);
-        this.accessLog.write(request, answer.status, startedAt);
+        this.finished(surface, request, answer.status, startedAt);
       })
       .catch((error: unknown) => {
         this.accessLog.failure(request, error);
         response.destroy();
       });
+  }
+
+  private finished(surface: Surface, request: ApiRequest, status: number, startedAt: number): void {
+    this.observers.get(surface)!(status, (performance.now() - startedAt) / 1000);
+    this.accessLog.write(request, status, startedAt);
   }
 
   private async answer(
@@ -119,7 +133,9 @@ export class Dispatcher {
       const preflight = surface.preflight(request);
       if (preflight) return preflight;
     }
-    const match = this.tables.get(surface)!.match(segment, rest);
+    surface.admit?.(request);
+    const location = surface.locate?.(request.path) ?? { segment, rest };
+    const match = this.tables.get(surface)!.match(location.segment, location.rest);
     if (!match) throw surface.unmatched?.(request) ?? notFound();
     const { routes } = match;
     const route = routes.get(request.method) ?? (request.method === 'HEAD' ? routes.get('GET') : undefined);

@@ -4,6 +4,7 @@ import { AccessLog } from '../logging/access-log.js';
 import { IfMatchGuard } from '../precondition/if-match.guard.js';
 import { AzureSurface } from './azure/azure.surface.js';
 import { ContentSurface } from './content/content.surface.js';
+import { DaprSurface } from './dapr/dapr.surface.js';
 import { Dispatcher } from './dispatcher.js';
 import { NativeSurface } from './native/native.surface.js';
 import { registerSurfaceRoutes } from './register-routes.js';
@@ -17,17 +18,18 @@ import { SURFACES } from './surface.js';
     AccessLog,
     IfMatchGuard,
     AzureSurface,
+    DaprSurface,
     NativeSurface,
     ContentSurface,
     {
       provide: SURFACES,
-      inject: [AzureSurface, NativeSurface, ContentSurface],
+      inject: [AzureSurface, DaprSurface, NativeSurface, ContentSurface],
       // The last one takes every path that no other claims.
       useFactory: (...surfaces: unknown[]) => surfaces,
     },
     Dispatcher,
   ],
-  exports: [Dispatcher, IfMatchGuard],
+  exports: [AccessLog, Dispatcher, IfMatchGuard],
 })
 export class HttpModule implements OnModuleInit {
   constructor(

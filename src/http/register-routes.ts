@@ -3,7 +3,7 @@ import { DiscoveryService, MetadataScanner, ModuleRef, Reflector } from '@nestjs
 import { type Answer } from './answer.js';
 import { type ApiRequest } from './api-request.js';
 import { Dispatcher } from './dispatcher.js';
-import { ACCESS_METADATA, SURFACE_METADATA } from './surface-controller.decorator.js';
+import { ACCESS_METADATA, CHANGES_METADATA, SURFACE_METADATA } from './surface-controller.decorator.js';
 
 /** Where Nest's own decorators keep their metadata; its module of constants is internal and moves in Nest 12. */
 const PATH_METADATA = 'path';
@@ -42,11 +42,18 @@ export function registerSurfaceRoutes({ discovery, dispatcher, reflector, module
       const access = reflector.get<string | undefined>(ACCESS_METADATA, method);
       const handlerName = `${controllerType.name}.${name}`;
       if (!access) throw new Error(`${handlerName} does not declare with @Needs() what a caller must be allowed to do`);
+      const verb = RequestMethod[Reflect.getMetadata(METHOD_METADATA, method) as RequestMethod];
+      const changes = reflector.get<string | undefined>(CHANGES_METADATA, method);
+      // Locks are only as good as the last route that was added: one that forgets them does not start.
+      if (surface === 'content' && verb !== 'GET' && !changes) {
+        throw new Error(`${handlerName} does not declare with @ChangesContent() what it changes`);
+      }
       for (const pattern of [path].flat()) {
         dispatcher.addRoute(surface, {
-          method: RequestMethod[Reflect.getMetadata(METHOD_METADATA, method) as RequestMethod],
+          method: verb,
           pattern,
           access,
+          changes,
           guards: [...classGuards, ...guardsOf(method)],
           handlerName,
           handle: (request) => controller[name]!(request),

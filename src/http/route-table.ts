@@ -9,6 +9,8 @@ export interface Route {
   readonly pattern: string;
   /** What the caller must be allowed to do; declared with `@Needs()`. */
   readonly access: string;
+  /** What it changes of content; declared with `@ChangesContent()` by all routes of that surface that are not GET. */
+  readonly changes?: string;
   /** Guard instances of the controller, then of the method. */
   readonly guards: readonly CanActivate[];
   /** Name of the controller and method, for logs and for the authorisation matrix. */

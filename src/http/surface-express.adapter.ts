@@ -17,6 +17,8 @@ const CONNECTION_LIMITS = {
   keepAliveTimeout: 65_000,
 };
 const MAX_CONNECTIONS = 5_000;
+/** Milliseconds for a TLS handshake, which comes before all of the above; node's own two minutes let slow senders hold connections. */
+const HANDSHAKE_MS = 10_000;
 
 /**
  * Express adapter whose node server hands every request to the dispatcher first. Express stays behind it for cold paths, so all
@@ -38,13 +40,22 @@ export class SurfaceExpressAdapter extends ExpressAdapter {
       }
       this.dispatcher.serve(incoming, response, this.instance as (req: IncomingMessage, res: ServerResponse) => void);
     };
-    const server: Server = options.httpsOptions
-      ? createHttpsServer({ ...CONNECTION_LIMITS, ...(options.httpsOptions as HttpsServerOptions) }, listener)
+    const secure = options.httpsOptions as HttpsServerOptions | undefined;
+    const server: Server = secure
+      ? createHttpsServer({ ...CONNECTION_LIMITS, ...secure, handshakeTimeout: HANDSHAKE_MS }, listener)
       : createHttpServer(CONNECTION_LIMITS, listener);
     server.maxConnections = MAX_CONNECTIONS;
     // The dispatcher counts header lines itself: node would silently drop those past its limit.
     server.maxHeadersCount = 0;
-    server.on('clientError', refuseUnreadableRequest);
+    server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
+      if (error.code !== 'ECONNRESET') {
+        this.dispatcher?.noteRefused(error.code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 'too-slow' : 'unreadable');
+      }
+      refuseUnreadableRequest(error, socket);
+    });
+    // Before the handshake nothing can be answered: an answer would wait for it, and hold the connection for good.
+    server.on('tlsClientError', (_error: Error, socket: Socket) => socket.destroy());
+    server.on('drop', () => this.dispatcher?.noteRefused('too-many'));
     this.httpServer = server;
   }
 }

@@ -19,6 +19,10 @@ export interface Surface {
   createRequest(incoming: IncomingMessage): ApiRequest;
   /** Answer to OPTIONS, before routing and without credentials; null where the surface knows no preflight. */
   preflight(request: ApiRequest): Answer | null;
+  /** Called before routing: refuses what the contract refuses whatever the path, and with a known verb or not. */
+  admit?(request: ApiRequest): void;
+  /** Where the routes are looked up, when that is not simply the path: its first segment and what follows it and its slash. */
+  locate?(path: string): Location;
   /** Called once the route is known and before any guard: what the contract decides during routing. */
   routed?(request: ApiRequest): void;
   /** Names the refusal of a path that no route has; a plain 404 where the contract says nothing else. */
@@ -27,6 +31,12 @@ export interface Surface {
   addHeaders(headers: string[], request: ApiRequest, status: number): void;
   /** Turns a named problem into the surface's own error. */
   render(problem: Problem, request: ApiRequest): Answer;
+}
+
+/** A path as the route table takes it; `rest` is undefined when nothing follows the segment, not even a slash. */
+export interface Location {
+  readonly segment: string;
+  readonly rest: string | undefined;
 }
 
 /** Injection token of the list of surfaces. */

@@ -2,15 +2,17 @@ import { type IncomingMessage } from 'node:http';
 import { Inject, Injectable } from '@nestjs/common';
 import { Settings } from '../../config/settings.js';
 import { type Problem } from '../../problem/problem.js';
-import { type Answer, emptyAnswer } from '../answer.js';
+import { type Answer } from '../answer.js';
 import { ApiRequest } from '../api-request.js';
+import { ListedOrigins } from '../listed-origins.js';
 import { type Surface } from '../surface.js';
 import { renderProblemJson } from './problem-json.js';
 
-const ALLOWED_METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE';
-const ALLOWED_HEADERS =
-  'Authorization, Content-Type, If-Match, If-None-Match, Lock-Fence, Idempotency-Key, dapr-api-token';
-const EXPOSED_HEADERS = 'ETag, Location, Retry-After, x-request-id';
+const CROSS_ORIGIN = {
+  methods: 'GET, HEAD, POST, PUT, PATCH, DELETE',
+  requestHeaders: 'Authorization, Content-Type, If-Match, If-None-Match, Lock-Fence, Idempotency-Key, dapr-api-token',
+  responseHeaders: 'ETag, Location, Retry-After, x-request-id',
+};
 
 /** Our own addresses: `/api/v1`, health, documentation. Errors are RFC 9457 with a body always. */
 @Injectable()
@@ -20,10 +22,10 @@ export class NativeSurface implements Surface {
   /** The pages come from the documentation library, which is built on express. */
   readonly coldSegments = ['docs', 'openapi.json'];
   readonly maxBodyBytes = 1024 * 1024;
-  private readonly allowedOrigins: ReadonlySet<string>;
+  private readonly origins: ListedOrigins;
 
   constructor(@Inject(Settings) settings: Settings) {
-    this.allowedOrigins = new Set(settings.corsOrigins);
+    this.origins = new ListedOrigins(settings.corsOrigins, CROSS_ORIGIN);
   }
 
   createRequest(incoming: IncomingMessage): ApiRequest {
@@ -32,33 +34,15 @@ export class NativeSurface implements Surface {
 
   /** Off until origins are listed (docs/architecture.md, decision on CORS): without one an OPTIONS request is any other request. */
   preflight(request: ApiRequest): Answer | null {
-    if (!this.isAllowedOrigin(request)) return null;
-    return emptyAnswer(204, [
-      'Access-Control-Allow-Methods',
-      ALLOWED_METHODS,
-      'Access-Control-Allow-Headers',
-      ALLOWED_HEADERS,
-    ]);
+    return this.origins.preflight(request);
   }
 
   addHeaders(headers: string[], request: ApiRequest): void {
     headers.push('x-request-id', request.id);
-    if (this.allowedOrigins.size === 0) return;
-    headers.push('Vary', 'Origin');
-    if (!this.isAllowedOrigin(request)) return;
-    headers.push(
-      'Access-Control-Allow-Origin',
-      request.header('origin')!,
-      'Access-Control-Expose-Headers',
-      EXPOSED_HEADERS,
-    );
+    this.origins.addHeaders(headers, request);
   }
 
   render(problem: Problem): Answer {
     return renderProblemJson(problem);
-  }
-
-  private isAllowedOrigin(request: ApiRequest): boolean {
-    return this.allowedOrigins.has(request.header('origin') ?? '');
   }
 }
