@@ -2,7 +2,10 @@ import { createHash } from 'node:crypto';
 import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
 import { DatabaseClock } from '../database/database-clock.js';
+import { AuditLog } from '../events/audit-log.js';
 import { type AzureRequest } from '../http/azure/azure-request.js';
+import { type Route } from '../http/route-table.js';
+import { Metrics } from '../metrics/metrics.js';
 import { forbidden, unauthorized } from '../problem/catalogue.js';
 import { AccessKeyStore } from './access-key.js';
 import { challenges, EMPTY_BODY_HASH, isHmacAuthorization, verifySignature } from './hmac-signature.js';
@@ -20,18 +23,20 @@ export class AzureAuthGuard implements CanActivate {
     private readonly keys: AccessKeyStore,
     private readonly oidc: OidcAuthenticator,
     private readonly clock: DatabaseClock,
+    private readonly auditLog: AuditLog,
     @Inject(Settings) private readonly settings: Settings,
+    private readonly metrics: Metrics,
   ) {}
 
   /** Decides at once but for bearer tokens: a promise for each request signed with a key would cost a turn of the event loop. */
   canActivate(context: ExecutionContext): boolean | Promise<boolean> {
     const request = context.switchToHttp().getRequest<AzureRequest>();
     const authorization = request.header('authorization');
-    if (authorization === undefined) return authorize(request, this.anonymous());
-    if (isHmacAuthorization(authorization)) return authorize(request, this.signer(request, authorization));
+    if (authorization === undefined) return this.authorize(request, this.anonymous());
+    if (isHmacAuthorization(authorization)) return this.authorize(request, this.signer(request, authorization));
     const token = this.oidc.tokenOf(authorization);
     if (token === undefined) throw unauthorized(challenges());
-    return this.oidc.authenticate(token, request).then((principal) => authorize(request, principal));
+    return this.oidc.authenticate(token, request).then((principal) => this.authorize(request, principal));
   }
 
   private anonymous(): Principal {
@@ -53,15 +58,22 @@ export class AzureAuthGuard implements CanActivate {
       this.clock.now(),
       { hostQuirk: this.settings.httpHostQuirk && !request.isEncrypted },
     );
-    if (!verdict.ok) throw unauthorized(challenges(verdict.challenge));
+    if (!verdict.ok) {
+      this.metrics.authFailures.inc();
+      throw unauthorized(challenges(verdict.challenge));
+    }
     return accessKeyPrincipal(verdict.key);
+  }
+
+  private authorize(request: AzureRequest, principal: Principal): true {
+    request.principal = principal;
+    if (mayUse(request.route!, principal)) return true;
+    this.auditLog.refused(request, 'config');
+    throw forbidden();
   }
 }
 
-function authorize(request: AzureRequest, principal: Principal): true {
-  request.principal = principal;
-  const route = request.route!;
-  if (route.access === 'write' ? !principal.mayWrite : !principal.mayRead) throw forbidden();
-  if (principal.scopes !== undefined && !principal.scopes.has(scopeOf(route))) throw forbidden();
-  return true;
+function mayUse(route: Route, principal: Principal): boolean {
+  const mayAccess = route.access === 'write' ? principal.mayWrite : principal.mayRead;
+  return mayAccess && (principal.scopes === undefined || principal.scopes.has(scopeOf(route)));
 }

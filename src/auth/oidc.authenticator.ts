@@ -5,9 +5,16 @@ import { DatabaseClock } from '../database/database-clock.js';
 import { type ApiRequest } from '../http/api-request.js';
 import { LOGGER } from '../logging/logger.js';
 import { unauthorized, unavailable } from '../problem/catalogue.js';
+import { isConfidential } from './confidential.js';
 import { oidcPrincipal } from './oidc-access.js';
 import { fetchKeySet, OidcKeySet } from './oidc-key-set.js';
-import { bearerChallenges, bearerTokenOf, KeySetUnavailableError, verifyToken } from './oidc-token.js';
+import {
+  bearerChallenges,
+  bearerTokenOf,
+  KeySetUnavailableError,
+  type TokenVerdict,
+  verifyToken,
+} from './oidc-token.js';
 import { type Principal } from './principal.js';
 
 const RETRY_AFTER_MS = 2_000;
@@ -35,27 +42,25 @@ export class OidcAuthenticator {
   }
 
   async authenticate(token: string, request: ApiRequest): Promise<Principal> {
-    if (!this.isConfidential(request)) throw unauthorized(bearerChallenges('Bearer tokens are accepted over TLS only'));
+    if (!isConfidential(request, this.settings)) {
+      throw unauthorized(bearerChallenges('Bearer tokens are accepted over TLS only'));
+    }
+    const verdict = await this.judge(token, request);
+    if (verdict.ok) return oidcPrincipal(verdict.claims);
+    throw unauthorized(bearerChallenges(verdict.description));
+  }
+
+  /** Whether the token is right, for surfaces that refuse in other words. Throws 503 where there are no keys to judge by. */
+  async judge(token: string, request: ApiRequest): Promise<TokenVerdict> {
     const { oidcIssuer, oidcAudience } = this.settings;
     const rules = { issuer: oidcIssuer!, audience: oidcAudience!, nowMs: this.clock.now() };
     try {
       const verdict = await verifyToken(token, rules, this.keySet.find);
-      if (verdict.ok) return oidcPrincipal(verdict.claims);
-      this.logger.debug({ requestId: request.id, reason: verdict.reason }, 'bearer token refused');
-      throw unauthorized(bearerChallenges(verdict.description));
+      if (!verdict.ok) this.logger.debug({ requestId: request.id, reason: verdict.reason }, 'bearer token refused');
+      return verdict;
     } catch (error) {
       if (error instanceof KeySetUnavailableError) throw unavailable(RETRY_AFTER_MS, { cause: error });
       throw error;
     }
-  }
-
-  /**
-   * A token is a password while it lasts. Off loopback the service itself does not start without TLS or a proxy that ends it, but only
-   * the proxy knows whether it also took the request over plain http.
-   */
-  private isConfidential(request: ApiRequest): boolean {
-    if (request.isEncrypted || this.settings.isLoopback) return true;
-    const [scheme = ''] = (request.header('x-forwarded-proto') ?? 'https').split(',');
-    return this.settings.trustedTlsProxy && scheme.trim().toLowerCase() === 'https';
   }
 }
