@@ -1,6 +1,7 @@
 import { Inject, Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { type Logger } from 'pino';
 import { LOGGER } from '../logging/logger.js';
+import { Metrics } from '../metrics/metrics.js';
 import { Database, type Statement } from './database.js';
 
 const SAMPLE: Statement = {
@@ -26,7 +27,10 @@ export class DatabaseClock implements OnModuleInit, OnApplicationShutdown {
   constructor(
     private readonly database: Database,
     @Inject(LOGGER) private readonly logger: Logger,
-  ) {}
+    metrics: Metrics,
+  ) {
+    metrics.clockSkew.readFrom(() => (Date.now() - this.now()) / 1000);
+  }
 
   /** Milliseconds since 1970. */
   now(): number {

@@ -28,6 +28,38 @@ export function isConnectionLost(error: unknown): boolean {
   return types.isNativeError(error) && !(error instanceof Problem);
 }
 
+/** What an operator is told of a statement that failed; the values of a metric's label, so there are no others. */
+export type Failure =
+  | 'connection-lost'
+  | 'conflict'
+  | 'deadline'
+  | 'disk-full'
+  | 'out-of-memory'
+  | 'read-only'
+  | 'statement-timeout'
+  | 'too-many-connections'
+  | 'bad-input'
+  | 'other';
+
+const FAILURES: Readonly<Record<string, Failure>> = {
+  '57014': 'statement-timeout',
+  '25P03': 'statement-timeout',
+  '53300': 'too-many-connections',
+  '53100': 'disk-full',
+  '53200': 'out-of-memory',
+  '25006': 'read-only',
+};
+
+/** Sorts what a statement failed with after it was sent. */
+export function failureOf(error: unknown): Failure {
+  // The only problem that a sent statement ends with by itself.
+  if (error instanceof Problem) return 'deadline';
+  const state = sqlState(error) ?? '';
+  if (RETRYABLE.has(state)) return 'conflict';
+  if (BAD_INPUT.has(state)) return 'bad-input';
+  return FAILURES[state] ?? (isConnectionLost(error) ? 'connection-lost' : 'other');
+}
+
 /**
  * Names a failed statement as reliability promise P13 asks: a write that was under way when its connection broke has an unknown
  * outcome; everything else either did not happen or is a defect.

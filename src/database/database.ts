@@ -1,10 +1,12 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
-import { type Pool, type PoolClient, type QueryArrayResult } from 'pg';
+import { type Client, type ClientConfig, type Pool, type PoolClient, type QueryArrayResult } from 'pg';
 import { type DataSource } from 'typeorm';
 import { Settings } from '../config/settings.js';
+import { Metrics } from '../metrics/metrics.js';
 import { outcomeUnknown, unavailable } from '../problem/catalogue.js';
-import { isConnectionLost, isReadOnly, isRetryable, toDatabaseProblem } from './database-errors.js';
+import { Problem } from '../problem/problem.js';
+import { failureOf, isConnectionLost, isReadOnly, isRetryable, toDatabaseProblem } from './database-errors.js';
 
 /** One named SQL statement; the name identifies the prepared plan on each connection, so one name never has two texts. */
 export interface Statement {
@@ -36,11 +38,18 @@ export class Database {
   constructor(
     @InjectDataSource() dataSource: DataSource,
     @Inject(Settings) private readonly settings: Settings,
+    private readonly metrics: Metrics,
   ) {
     this.pool = (dataSource.driver as unknown as { master: Pool }).master;
     // TypeORM has opened the first connection already, so they are counted when they are used, not when they are made.
     this.pool.on('acquire', (client) => this.connections.add(client));
     this.pool.on('remove', (client) => this.connections.delete(client));
+    this.pool.on('error', () => metrics.databaseErrors.inc({ reason: 'idle-connection-lost' }));
+    metrics.poolConnections.readFrom(() => {
+      const { totalCount, idleCount } = this.pool;
+      return { busy: totalCount - idleCount, idle: idleCount };
+    });
+    metrics.poolWaiting.readFrom(() => this.pool.waitingCount);
   }
 
   /**
@@ -56,22 +65,43 @@ export class Database {
     const deadline = performance.now() + DEADLINE_MS;
     for (let attempt = 1; ; attempt++) {
       let wasSent = false;
+      const startedAt = performance.now();
       try {
         const client = await this.acquire();
         wasSent = true;
         return await this.run(client, statement, values, deadline - performance.now());
       } catch (error) {
+        this.metrics.databaseErrors.inc({ reason: wasSent ? failureOf(error) : 'no-connection' });
         const mayRepeat = isRetryable(error) || (isConnectionLost(error) && !statement.isWrite && attempt === 1);
         if (!mayRepeat || attempt >= MAX_ATTEMPTS || performance.now() > deadline) {
-          throw toDatabaseProblem(error, statement.isWrite, wasSent);
+          throw this.counted(toDatabaseProblem(error, statement.isWrite, wasSent));
         }
         await jitter(attempt);
+      } finally {
+        this.metrics.statementDuration.observe((performance.now() - startedAt) / 1000);
       }
     }
   }
 
+  /** A connection beside the pool, for what lasts longer than a request, such as LISTEN. The caller ends it. */
+  async connectAside(): Promise<Client> {
+    const { Client: ClientClass, options } = this.pool as unknown as { Client: typeof Client; options: ClientConfig };
+    const client = new ClientClass(options);
+    await client.connect();
+    return client;
+  }
+
+  private counted(problem: unknown): unknown {
+    if (problem instanceof Problem && problem.kind === 'outcome-unknown') this.metrics.outcomeUnknown.inc();
+    else if (problem instanceof Problem && problem.status === 503) this.metrics.unavailable.inc();
+    return problem;
+  }
+
   private async acquire(): Promise<PoolClient> {
-    if (this.pool.waitingCount >= MAX_WAITING) throw unavailable();
+    if (this.pool.waitingCount >= MAX_WAITING) {
+      this.metrics.throttled.inc({ reason: 'database-queue' });
+      throw unavailable();
+    }
     try {
       for (;;) {
         const client = await this.pool.connect();

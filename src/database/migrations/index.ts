@@ -2,6 +2,11 @@ import { KeyValue1763000000001 } from './1763000000001-key-value.js';
 import { AccessKey1763000000002 } from './1763000000002-access-key.js';
 import { Snapshot1763000000003 } from './1763000000003-snapshot.js';
 import { TombstoneIndex1763000000004 } from './1763000000004-tombstone-index.js';
+import { Lease1763000000005 } from './1763000000005-lease.js';
+import { AuditLog1763000000006 } from './1763000000006-audit-log.js';
+import { DaprMetadata1763000000007 } from './1763000000007-dapr-metadata.js';
+import { Content1763000000008 } from './1763000000008-content.js';
+import { ContentLock1763000000009 } from './1763000000009-content-lock.js';
 
 /** Every migration, oldest first. Listed by hand: a glob would find nothing in a bundle and everything in a test run. */
 export const migrations = [
@@ -9,4 +14,9 @@ export const migrations = [
   AccessKey1763000000002,
   Snapshot1763000000003,
   TombstoneIndex1763000000004,
+  Lease1763000000005,
+  AuditLog1763000000006,
+  DaprMetadata1763000000007,
+  Content1763000000008,
+  ContentLock1763000000009,
 ];

@@ -1,0 +1,352 @@
+import { createHash } from 'node:crypto';
+import { Injectable } from '@nestjs/common';
+import { InjectDataSource } from '@nestjs/typeorm';
+import { DataSource, Repository } from 'typeorm';
+import { Database, type Row } from '../database/database.js';
+import { Metrics } from '../metrics/metrics.js';
+import { LeaseEntity } from './lease.entity.js';
+import { type HolderClaim, type Lease, type LeaseAuthor, type LeaseRequest } from './lease.js';
+import {
+  BEAT,
+  CONFIRM,
+  COUNT_HELD,
+  ENQUEUE,
+  FIND,
+  INDEXED_BYTES,
+  LEAVE,
+  LIST,
+  LOOK,
+  NOTIFY,
+  PURGE,
+  PURGE_REPLICAS,
+  RELEASE,
+  RELEASE_TO_NEXT,
+  RENEW,
+  SETTLE,
+  toLease,
+  TRY,
+} from './lease.sql.js';
+
+/** A stored key with what the table finds it by. */
+export interface LeaseKey {
+  readonly storedKey: string;
+  /** SHA-256 of its UTF-8 bytes. */
+  readonly digest: Buffer;
+}
+
+/** @param storedKey as `LockStore.storedKey` makes it */
+export function leaseKey(storedKey: string): LeaseKey {
+  return { storedKey, digest: createHash('sha256').update(storedKey).digest() };
+}
+
+/** A grant as a waiting caller gets it. */
+export interface Grant {
+  readonly fence: string;
+  readonly grantedAt: string;
+  readonly expiresAt: string;
+  /** How long it lasts from now on, as the database saw it. */
+  readonly remainingMs: number;
+  /** Callers that wait behind it. */
+  readonly waiters: number;
+}
+
+/**
+ * How the line for a key stands after somebody looked: the lease went to one of our own tickets, is held, is free with nobody
+ * waiting, or is free and the next in line waits at another process, which is to be woken.
+ */
+export type Turn =
+  | { readonly state: 'granted'; readonly ticket: string; readonly grant: Grant; readonly hadExpired: boolean }
+  /** Held with this very owner and idempotency key: the caller's own grant. */
+  | { readonly state: 'own'; readonly grant: Grant }
+  | { readonly state: 'held'; readonly remainingMs: number }
+  | { readonly state: 'free' }
+  | { readonly state: 'waiting'; readonly replica: string };
+
+/** What `tryTake` found. */
+export type Attempt =
+  | { readonly kind: 'granted'; readonly lease: Lease; readonly hadExpired: boolean }
+  | { readonly kind: 'refused'; readonly lease: Lease }
+  /** Free, but others wait for it, alive or not: `settle` finds out. */
+  | { readonly kind: 'has-waiters'; readonly lease: Lease };
+
+/** What became of a ticket, as seen between two looks. */
+export interface TicketState {
+  readonly ticket: string;
+  readonly isQueued: boolean;
+  readonly isFree: boolean;
+  /** Set when the lease is held by the grant that this very ticket got. */
+  readonly grant: Grant | null;
+}
+
+export type Verdict = 'released' | 'not-held' | 'held-by-other';
+
+/** A principal that must be the holder's, where owners are bound to principals; null where the owner's text is proof enough. */
+export type BoundTo = string | null;
+
+/** Edge to the lease tables. Each method is one statement or one function call, and so one decision. */
+@Injectable()
+export class LeaseRepository extends Repository<LeaseEntity> {
+  constructor(
+    @InjectDataSource() dataSource: DataSource,
+    private readonly database: Database,
+    metrics: Metrics,
+  ) {
+    super(LeaseEntity, dataSource.createEntityManager());
+    metrics.locksHeld.readFrom(() => this.countHeld(MAX_COUNTED));
+  }
+
+  /** @returns null where the row appeared or changed hands in the middle: the next attempt sees who has it */
+  async tryTake(key: LeaseKey, request: LeaseRequest, author: LeaseAuthor, delayMs: number): Promise<Attempt | null> {
+    const [row] = await this.database.query(TRY, [
+      key.digest,
+      Buffer.from(key.storedKey),
+      Buffer.from(request.owner),
+      request.ttlMs,
+      request.metadata,
+      request.idempotencyKey,
+      author.actor,
+      author.requestId,
+      delayMs,
+    ]);
+    if (!row) return null;
+    const lease = toLease(row, 2);
+    if (row[0] === true) return { kind: 'granted', lease, hadExpired: row.at(-1) === true };
+    if (row[1] === true) return { kind: 'has-waiters', lease };
+    // Seen as free, and yet not granted: somebody else came in between.
+    return lease.isHeld || delayMs > 0 ? { kind: 'refused', lease } : null;
+  }
+
+  /** @returns `has-waiters` when the lease is the caller's but is to go to the next in line: see `releaseToNext` */
+  async release(
+    key: LeaseKey,
+    claim: HolderClaim,
+    boundTo: BoundTo,
+    author: LeaseAuthor,
+  ): Promise<Verdict | 'has-waiters'> {
+    const [row] = await this.database.query(RELEASE, [
+      key.digest,
+      claim.owner === null ? null : Buffer.from(claim.owner),
+      claim.fence,
+      boundTo,
+      author.actor,
+      author.requestId,
+    ]);
+    return row ? (row[0] as Verdict | 'has-waiters') : 'not-held';
+  }
+
+  /**
+   * Releases and lets the next in line have its turn, in one transaction. A claim of nothing ends whatever hold there is.
+   *
+   * @param ticket only the grant that this ticket got, and that was not confirmed to a repeated request since; null = any
+   */
+  async releaseToNext(
+    key: LeaseKey,
+    claim: HolderClaim,
+    boundTo: BoundTo,
+    author: LeaseAuthor,
+    replica: string,
+    delayMs: number,
+    ticket: string | null = null,
+  ): Promise<{ verdict: Verdict; turn: Turn }> {
+    const [row] = await this.database.query(RELEASE_TO_NEXT, [
+      key.digest,
+      claim.owner === null ? null : Buffer.from(claim.owner),
+      claim.fence,
+      boundTo,
+      author.actor,
+      author.requestId,
+      replica,
+      delayMs,
+      ticket,
+    ]);
+    return { verdict: row![TURN_LENGTH] as Verdict, turn: toTurn(row!) };
+  }
+
+  /** @returns null when the lease is not, or no longer, the claimed one */
+  async renew(key: LeaseKey, claim: HolderClaim, boundTo: BoundTo, ttlMs: number): Promise<Lease | null> {
+    const [row] = await this.database.query(RENEW, [
+      key.digest,
+      claim.owner === null ? null : Buffer.from(claim.owner),
+      claim.fence,
+      boundTo,
+      ttlMs,
+    ]);
+    return row ? toLease(row, 0) : null;
+  }
+
+  /** Tells a grant once more to the caller who repeats its request. @returns null when it is over */
+  async confirm(key: LeaseKey, fence: string): Promise<Lease | null> {
+    const [row] = await this.database.query(CONFIRM, [key.digest, fence]);
+    return row ? toLease(row, 0) : null;
+  }
+
+  async findLease(key: LeaseKey): Promise<Lease | null> {
+    const [row] = await this.database.query(FIND, [key.digest]);
+    return row ? toLease(row, 0) : null;
+  }
+
+  /**
+   * @param storePrefix what all stored keys of the store start with
+   * @param after position of the last lease of the page before; null for the first page
+   */
+  async listPage(
+    storePrefix: string,
+    filter: { prefix: string; owner: string | null; state: 'held' | 'free' | null },
+    after: LeasePosition | null,
+    limit: number,
+  ): Promise<{ lease: Lease; position: LeasePosition }[]> {
+    const prefix = Buffer.from(storePrefix + filter.prefix);
+    const from = prefix.subarray(0, INDEXED_BYTES);
+    const rows = await this.database.query(LIST, [
+      from,
+      firstBehind(from),
+      prefix,
+      Buffer.byteLength(storePrefix),
+      filter.owner === null ? null : Buffer.from(filter.owner),
+      filter.state,
+      after?.start ?? null,
+      after?.digest ?? null,
+      limit,
+    ]);
+    return rows.map((row) => ({
+      position: { start: row[0] as Buffer, digest: row[1] as Buffer },
+      lease: toLease(row, 2),
+    }));
+  }
+
+  /** Lets the line go on if the lease is free; `replica` is whose tickets may be granted here. */
+  async settle(key: LeaseKey, replica: string, delayMs: number): Promise<Turn> {
+    const [row] = await this.database.query(SETTLE, [key.digest, replica, delayMs]);
+    return toTurn(row!, row![TURN_LENGTH]);
+  }
+
+  /** Takes a place in the line, or the lease at once. @returns null when the line is full */
+  async enqueue(
+    key: LeaseKey,
+    request: LeaseRequest,
+    author: LeaseAuthor,
+    replica: string,
+    delayMs: number,
+    maxWaiters: number,
+  ): Promise<{ ticket: string | null; turn: Turn } | null> {
+    const [row] = await this.database.query(ENQUEUE, [
+      key.digest,
+      Buffer.from(key.storedKey),
+      replica,
+      delayMs,
+      Buffer.from(request.owner),
+      request.ttlMs,
+      request.metadata,
+      request.idempotencyKey,
+      author.actor,
+      author.requestId,
+      maxWaiters,
+    ]);
+    if (row![TURN_LENGTH + 1] === true) return null;
+    return { ticket: row![TURN_LENGTH] as string | null, turn: toTurn(row!, row![TURN_LENGTH + 2]) };
+  }
+
+  /** Gives up places in the line. `granted` is the one of them that was granted already, with its grant. */
+  async leave(
+    key: LeaseKey,
+    tickets: readonly string[],
+    replica: string,
+    delayMs: number,
+  ): Promise<{ granted: { ticket: string; grant: Grant } | null; turn: Turn }> {
+    const [row] = await this.database.query(LEAVE, [key.digest, tickets, replica, delayMs]);
+    const ticket = row![TURN_LENGTH] as string | null;
+    return { granted: ticket === null ? null : { ticket, grant: toGrant(row!, 2) }, turn: toTurn(row!) };
+  }
+
+  /** Says that the process lives, and with it its tickets. */
+  async beat(replica: string, aliveMs: number): Promise<void> {
+    await this.database.query(BEAT, [replica, aliveMs]);
+  }
+
+  /** What became of the given tickets. */
+  async look(tickets: readonly { key: LeaseKey; ticket: string }[]): Promise<TicketState[]> {
+    const rows = await this.database.query(LOOK, [
+      tickets.map(({ key }) => key.digest),
+      tickets.map(({ ticket }) => ticket),
+    ]);
+    return rows.map((row) => ({
+      ticket: row[0] as string,
+      isQueued: row[1] as boolean,
+      isFree: row[2] as boolean,
+      grant: row[3] === true ? toGrant(row, 4) : null,
+    }));
+  }
+
+  /** Tells other processes that a line of theirs may go on. A hint only: whoever waits looks by itself as well. */
+  async notify(messages: readonly { channel: string; payload: string }[]): Promise<void> {
+    await this.database.query(NOTIFY, [messages.map(({ channel }) => channel), messages.map(({ payload }) => payload)]);
+  }
+
+  /** Looks at up to `limit` leases after the given digest. @returns how many it forgot, and where to go on; null at the end */
+  async purgeIdle(after: Buffer, limit: number): Promise<{ removed: number; last: Buffer | null }> {
+    const [row] = await this.database.query(PURGE, [after, limit]);
+    return { removed: Number(row![0]), last: row![1] as Buffer | null };
+  }
+
+  /** Leases held now; beyond `limit` known ones an estimate from that many. */
+  async countHeld(limit: number): Promise<number> {
+    const [row] = await this.database.query(COUNT_HELD, [limit]);
+    const [held, seen, last] = row as readonly [string, string, Buffer | null];
+    if (last === null || Number(seen) < limit) return Number(held);
+    // Digests are spread evenly, so the first ones are a fair sample; how far they reach tells the share of all that they are.
+    const share = (last.readUIntBE(0, SHARE_BYTES) + 1) / 2 ** (8 * SHARE_BYTES);
+    return Math.round(Number(held) / share);
+  }
+
+  async purgeReplicas(): Promise<void> {
+    await this.database.query(PURGE_REPLICAS, []);
+  }
+}
+
+/** Where a lease stands in the order of `listPage`. */
+export interface LeasePosition {
+  /** Start of the stored key, as far as the index has it. */
+  readonly start: Buffer;
+  readonly digest: Buffer;
+}
+
+/** Leases that are looked at for one reading of the metrics: some milliseconds of the database's time. */
+const MAX_COUNTED = 10_000;
+/** Bytes of a digest that tell well enough where in the order it stands; as many as a number holds exactly. */
+const SHARE_BYTES = 6;
+
+/** Columns that every function answers about the line, before its own. */
+const TURN_LENGTH = 8;
+
+/** @param hadExpired whether the hold before a grant had run out, where the statement tells */
+function toTurn(row: Row, hadExpired: unknown = false): Turn {
+  switch (row[0]) {
+    case 'granted':
+      return { state: 'granted', ticket: row[1] as string, grant: toGrant(row, 2), hadExpired: hadExpired === true };
+    case 'own':
+      return { state: 'own', grant: toGrant(row, 2) };
+    case 'held':
+      return { state: 'held', remainingMs: row[5] as number };
+    case 'waiting':
+      return { state: 'waiting', replica: row[6] as string };
+    default:
+      return { state: 'free' };
+  }
+}
+
+const toGrant = (row: Row, from: number): Grant => ({
+  fence: row[from] as string,
+  grantedAt: row[from + 1] as string,
+  expiresAt: row[from + 2] as string,
+  remainingMs: row[from + 3] as number,
+  waiters: row[from + 5] as number,
+});
+
+/** The first byte string behind all that start with the given one; null where there is none. */
+function firstBehind(start: Buffer): Buffer | null {
+  const last = start.findLastIndex((byte) => byte !== 0xff);
+  if (last < 0) return null;
+  const behind = Buffer.from(start.subarray(0, last + 1));
+  behind[last]! += 1;
+  return behind;
+}
