@@ -1,6 +1,9 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
-import { RetentionService } from '../key-value/retention.service.js';
+import { type Purged, RetentionService } from '../retention/retention.service.js';
 import { SnapshotRepository } from './snapshot.repository.js';
+
+/** Snapshots that one statement removes. */
+const BATCH_SIZE = 1000;
 
 /** Expired snapshots are gone for every caller already; this only takes back their space. */
 @Injectable()
@@ -11,6 +14,13 @@ export class SnapshotPurge implements OnModuleInit {
   ) {}
 
   onModuleInit(): void {
-    this.retention.add('snapshots', (limit) => this.snapshots.purgeExpired(limit));
+    this.retention.add(() => this.purge());
+  }
+
+  private async *purge(): AsyncGenerator<Purged> {
+    for (let removed = 1; removed > 0;) {
+      removed = await this.snapshots.purgeExpired(BATCH_SIZE);
+      yield { snapshots: removed };
+    }
   }
 }
