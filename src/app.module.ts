@@ -4,11 +4,16 @@ import { AuthModule } from './auth/auth.module.js';
 import { ConfigLockModule } from './config-lock/config-lock.module.js';
 import { CREDENTIALS, type Credentials } from './config/credentials.js';
 import { Settings } from './config/settings.js';
+import { ContentModule } from './content/content.module.js';
+import { ContentLockModule } from './content-lock/content-lock.module.js';
 import { type DatabaseAddress } from './database/connection.js';
 import { DatabaseModule } from './database/database.module.js';
+import { DistributedLockModule } from './distributed-lock/distributed-lock.module.js';
+import { EventsModule } from './events/events.module.js';
 import { HealthModule } from './health/health.module.js';
 import { HttpModule } from './http/http.module.js';
 import { KeyValueModule } from './key-value/key-value.module.js';
+import { LockStores } from './lease/lock-stores.js';
 import { LOGGER } from './logging/logger.js';
 import { MetricsModule } from './metrics/metrics.module.js';
 import { ProblemFilter } from './problem/problem.filter.js';
@@ -19,6 +24,7 @@ export interface AppContext {
   settings: Settings;
   credentials: Credentials;
   logger: Logger;
+  lockStores: LockStores;
   /** Of the embedded database, or the text of `DATABASE_URL`. */
   database: DatabaseAddress | string;
 }
@@ -27,11 +33,12 @@ export interface AppContext {
 @Global()
 @Module({})
 class ContextModule {
-  static with({ settings, credentials, logger }: AppContext): DynamicModule {
+  static with({ settings, credentials, logger, lockStores }: AppContext): DynamicModule {
     const providers = [
       { provide: Settings, useValue: settings },
       { provide: CREDENTIALS, useValue: credentials },
       { provide: LOGGER, useValue: logger },
+      { provide: LockStores, useValue: lockStores },
     ];
     return { module: ContextModule, providers, exports: providers.map(({ provide }) => provide) };
   }
@@ -47,11 +54,15 @@ export class AppModule {
         DatabaseModule.at(context.database),
         HttpModule,
         AuthModule,
+        EventsModule,
         HealthModule,
         MetricsModule,
         KeyValueModule,
         SnapshotModule,
         ConfigLockModule,
+        DistributedLockModule,
+        ContentModule,
+        ContentLockModule,
       ],
       providers: [ProblemFilter],
     };

@@ -18,6 +18,7 @@ running.catch((error: unknown) => {
 
 function describe(error: unknown, isConfiguration: boolean): string {
   if (!(error instanceof Error)) return String(error);
-  if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE') return `${error.message}: choose another PORT`;
+  const { code, setting = 'PORT' } = error as NodeJS.ErrnoException & { setting?: string };
+  if (code === 'EADDRINUSE') return `${error.message}: choose another ${setting}`;
   return isConfiguration ? error.message : (error.stack ?? error.message);
 }

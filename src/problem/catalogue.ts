@@ -56,6 +56,19 @@ export const keyLocked = (key: string): Problem =>
     detail: 'The key is read-only. To allow modification unlock it first.',
   });
 
+/**
+ * 409: the fence of `Lock-Fence` is not, or no longer, that of the lock's holder. Nothing was written.
+ *
+ * @param fence the last one granted, decimal text: the holder's while somebody holds the lock. Null when none was ever granted, or the
+ *   lock was forgotten after a day of rest
+ */
+export const staleFence = (fence: string | null): Problem =>
+  new Problem('stale-fence', 409, {
+    title: 'The fence is not current',
+    detail: 'Lock-Fence names a fence that is not, or no longer, that of the holder of the lock.',
+    members: { fence },
+  });
+
 /** 409: a snapshot has this name already. The text is the real service's. */
 export const alreadyExists = (): Problem =>
   new Problem('already-exists', 409, { title: 'The resource already exists.', detail: '' });
@@ -66,6 +79,23 @@ export const invalidState = (): Problem =>
     title: 'Target resource state invalid.',
     detail: 'The target resource is not in a valid state to perform the requested operation.',
   });
+
+/** 404: no lock store of this name is configured. */
+export const unknownLockStore = (): Problem => new Problem('not-found', 404, { title: 'There is no such lock store' });
+
+/** 404: a release or a force of a lock that nobody holds. */
+export const lockNotHeld = (): Problem => new Problem('lock-not-held', 404, { title: 'Nobody holds the lock' });
+
+/** 409: somebody else has the lock, after waiting for it as well. */
+export const lockHeld = (): Problem => new Problem('lock-held', 409, { title: 'The lock is held' });
+
+/** 409: a renewal of a lock that expired, was released, was taken by another, or was never the caller's. */
+export const lockLost = (): Problem =>
+  new Problem('lock-lost', 409, { title: 'The lock is not, or no longer, held by this owner with this fence' });
+
+/** 409: a release by another than the holder. */
+export const lockHeldByOther = (): Problem =>
+  new Problem('lock-held-by-other', 409, { title: 'The lock is held by another owner or with another fence' });
 
 /** 412: a condition of the request does not hold. */
 export const preconditionFailed = (): Problem =>
@@ -91,6 +121,10 @@ export const rangeNotSatisfiable = (total: number): Problem =>
     hasBody: false,
   });
 
+/** 429: the line for a lock is full, or that of the whole process. */
+export const tooManyWaiters = (): Problem =>
+  new Problem('too-many-waiters', 429, { title: 'Too many callers wait for this lock', headers: retryAfter(1000) });
+
 /** 431: more header bytes or lines than the service reads. */
 export const headersTooLarge = (): Problem =>
   new Problem('headers-too-large', 431, { title: 'The request headers are too large', hasBody: false });
@@ -103,6 +137,14 @@ const retryAfter = (ms: number): readonly (readonly [string, string])[] => [
   ['Retry-After', String(Math.max(1, Math.ceil(ms / 1000)))],
   ['retry-after-ms', String(ms)],
 ];
+
+/** 429: wrong credentials too often from one address; right ones still pass. */
+export const tooManyFailedLogins = (retryAfterMs: number): Problem =>
+  new Problem('too-many-failed-logins', 429, {
+    title: 'Too many failed logins',
+    detail: 'Wrong credentials came from this address too often.',
+    headers: retryAfter(retryAfterMs),
+  });
 
 /** 503: not executed, because the database is away or busy or the service is draining; safe to send again after `retryAfterMs`. */
 export const unavailable = (retryAfterMs = 500, options: Pick<ProblemOptions, 'cause'> = {}): Problem =>

@@ -7,10 +7,11 @@ import { loadSettings } from '../config/load-settings.js';
 import { type Settings } from '../config/settings.js';
 import { createDataDirectory, EmbeddedPostgres } from '../database/embedded/embedded-postgres.js';
 import { prepareDatabase } from '../database/migrate.js';
+import { loadLockStores } from '../lease/load-lock-stores.js';
 import { createLogger } from '../logging/logger.js';
 import { applySeed } from '../transfer/seed.js';
 import { version } from '../version.js';
-import { type RunningServer, serve } from './serve.js';
+import { type Ports, type RunningServer, serve } from './serve.js';
 import { chooseSharedPort, type WorkerAssignment, Workers } from './workers.js';
 
 /** Connections kept free beside the pools: migrations, the ownership of the embedded database, an operator's psql. */
@@ -20,7 +21,9 @@ const SPARE_CONNECTIONS = 20;
 export async function startService(program: string): Promise<void> {
   const announce = reloadOnSignal();
   const settings = loadSettings(process.env, process.stderr.isTTY);
+  const { stores: lockStores, notes } = loadLockStores(settings, process.env);
   const logger = createLogger(settings.logLevel, settings.logFormat);
+  for (const { level, text } of notes) logger[level](text);
   const dataDir = resolve(settings.dataDir);
   await createDataDirectory(dataDir);
   const credentials = loadDevelopmentCredentials(settings, dataDir);
@@ -35,20 +38,26 @@ export async function startService(program: string): Promise<void> {
     if (settings.seedFile !== undefined) await applySeed(settings.seedFile, settings, database, logger);
     const running =
       workerCount > 1
-        ? await startWorkers(workerCount, { credentials, database, port: settings.port }, settings, logger, program)
-        : await serve({ settings, credentials, logger, database });
+        ? await startWorkers(
+            workerCount,
+            { credentials, database, lockStores: lockStores.all },
+            settings,
+            logger,
+            program,
+          )
+        : await serve({ settings, credentials, logger, database, lockStores });
     announce(running);
     stopOnSignals(async (withNotice) => {
       await running.drain({ withNotice });
       await stopDatabase();
     }, logger);
-    const { port } = running;
+    const { port, grpcPort } = running;
     process.stdout.write(
       banner({
         version,
         host: settings.host,
         port,
-        grpcPort: 'off',
+        grpcPort,
         hasTls: settings.hasTls,
         publicUrl: settings.publicUrl,
         accessKey: credentials.accessKey,
@@ -59,7 +68,7 @@ export async function startService(program: string): Promise<void> {
         isTerminal: process.stdout.isTTY,
       }),
     );
-    logger.info({ host: settings.host, port, workers: workerCount, tls: settings.hasTls }, 'serving');
+    logger.info({ host: settings.host, port, grpcPort, workers: workerCount, tls: settings.hasTls }, 'serving');
   } catch (error) {
     await stopDatabase();
     throw error;
@@ -68,16 +77,22 @@ export async function startService(program: string): Promise<void> {
 
 async function startWorkers(
   count: number,
-  assignment: WorkerAssignment,
+  assignment: Omit<WorkerAssignment, keyof Ports>,
   settings: Settings,
   logger: Logger,
   program: string,
 ): Promise<RunningServer> {
-  const port = await chooseSharedPort(settings.host, assignment.port);
-  const workers = new Workers(count, { ...assignment, port }, logger, program);
+  const { host } = settings;
+  // At the same time, so that they are not the same one.
+  const [port, grpcPort] = await Promise.all([
+    chooseSharedPort(host, settings.port),
+    settings.grpcPort === 'off' ? settings.grpcPort : chooseSharedPort(host, settings.grpcPort),
+  ]);
+  const workers = new Workers(count, { ...assignment, port, grpcPort }, logger, program);
   await workers.start();
   return {
     port,
+    grpcPort,
     drain: ({ withNotice = true } = {}) => workers.drain(withNotice),
     reloadCertificate: () => workers.reloadCertificate(),
   };

@@ -1,4 +1,5 @@
 import { loadSettings } from '../config/load-settings.js';
+import { LockStore, LockStores } from '../lease/lock-stores.js';
 import { createLogger } from '../logging/logger.js';
 import { type RunningServer, serve } from './serve.js';
 import { type PrimaryMessage, type WorkerAssignment, type WorkerMessage } from './workers.js';
@@ -29,10 +30,16 @@ export async function runWorker(): Promise<void> {
     });
     tell({ kind: 'hello' });
   });
-  const { credentials, database, port } = assignment;
+  const { credentials, database } = assignment;
   // A Buffer crosses the process boundary as plain bytes.
   const masterKey = Buffer.from(credentials.masterKey);
-  server = await serve({ settings, logger, database, credentials: { ...credentials, masterKey } }, port);
+  const lockStores = new LockStores(
+    assignment.lockStores.map(({ name, type, version, prefix }) => new LockStore(name, type, version, prefix)),
+  );
+  server = await serve(
+    { settings, logger, database, credentials: { ...credentials, masterKey }, lockStores },
+    assignment,
+  );
   announce(server);
   tell({ kind: 'listening' });
 }

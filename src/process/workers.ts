@@ -4,12 +4,16 @@ import { type AddressInfo, createServer } from 'node:net';
 import { type Logger } from 'pino';
 import { type Credentials } from '../config/credentials.js';
 import { type DatabaseAddress } from '../database/connection.js';
+import { type LockStore } from '../lease/lock-stores.js';
 
 /** What the primary tells a worker that has come up. */
 export interface WorkerAssignment {
   credentials: Credentials;
   database: DatabaseAddress | string;
+  /** As plain values: decided once, so that a worker which starts later agrees with the others, whatever became of the files. */
+  lockStores: readonly Pick<LockStore, 'name' | 'type' | 'version' | 'prefix'>[];
   port: number;
+  grpcPort: number | 'off';
 }
 
 export type WorkerMessage = { kind: 'hello' } | { kind: 'listening' };
@@ -29,7 +33,7 @@ export class Workers {
   private isDraining = false;
   private restartMs = RESTART_MS;
 
-  /** @param assignment the port in it is never 0: see `chooseSharedPort` */
+  /** @param assignment the ports in it are never 0: see `chooseSharedPort` */
   constructor(
     private readonly count: number,
     private readonly assignment: WorkerAssignment,

@@ -34,7 +34,7 @@ describe('a start from nothing', () => {
   });
 
   it('prints where it listens, the connection string, the users and where the data lies', () => {
-    expect(service.stdout).toMatch(/^listening on http:\/\/127\.0\.0\.1:\d+ grpc off$/m);
+    expect(service.stdout).toMatch(/^listening on http:\/\/127\.0\.0\.1:\d+ grpc 127\.0\.0\.1:\d+$/m);
     expect(service.connectionString).toMatch(/^Endpoint=http:\/\/127\.0\.0\.1:\d+;Id=[^;]+;Secret=\S+$/);
     expect(service.stdout).toMatch(/admin\s+\S+\s+manager/);
     expect(service.stdout).toMatch(/editor\s+\S+\s+editor/);

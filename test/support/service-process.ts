@@ -27,11 +27,11 @@ export class ServiceProcess {
   private readonly child: ChildProcess;
   private readonly exited: Promise<number | string>;
 
-  /** @param env settings; `PORT=0` unless it says otherwise */
+  /** @param env settings; `PORT=0` and `GRPC_PORT=0` unless it says otherwise */
   constructor(env: Record<string, string>) {
     const { PATH = '', HOME = '', TMPDIR = tmpdir() } = process.env;
     this.child = spawn(process.execPath, [PROGRAM], {
-      env: { PATH, HOME, TMPDIR, PORT: '0', ...env },
+      env: { PATH, HOME, TMPDIR, PORT: '0', GRPC_PORT: '0', ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.child.stdout!.on('data', (chunk: Buffer) => (this.stdout += chunk.toString()));
@@ -58,6 +58,10 @@ export class ServiceProcess {
 
   get port(): number {
     return Number(new URL(this.url).port);
+  }
+
+  get grpcPort(): number {
+    return Number(/^listening on \S+ grpc \S+:(\d+)$/m.exec(this.stdout)![1]);
   }
 
   get connectionString(): string {

@@ -2,12 +2,14 @@ import { once } from 'node:events';
 import { type AddressInfo } from 'node:net';
 import { type NestExpressApplication } from '@nestjs/platform-express';
 import { Client } from 'pg';
-import { pino } from 'pino';
+import { type Logger, pino } from 'pino';
 import { type AppContext } from '../../src/app.module';
 import { createApp } from '../../src/app.setup';
 import { type Credentials } from '../../src/config/credentials';
 import { loadSettings } from '../../src/config/load-settings';
 import { type DatabaseAddress } from '../../src/database/connection';
+import { loadLockStores } from '../../src/lease/load-lock-stores';
+import { startGrpc } from '../../src/distributed-lock/grpc/start-grpc';
 import { AzureHttp } from './azure-http';
 
 /** Access keys of every test application. */
@@ -20,6 +22,8 @@ export const READ_ONLY_KEY = { id: 'test-ro', secret: Buffer.from('read-only sec
 export interface TestApp {
   readonly app: NestExpressApplication;
   readonly port: number;
+  /** 0 unless the settings have a `GRPC_PORT`; `'0'` picks a free one. */
+  readonly grpcPort: number;
   /** Signed requests with the read-write key. */
   readonly azure: AzureHttp;
   /** Signed requests with the read-only key. */
@@ -39,17 +43,20 @@ let databaseCount = 0;
  * @param env settings beside the test's own; names as in docs/settings.md
  * @param shared database of another `TestApp`, to run two processes' worth of application on one database
  * @param credentials in place of the test's own
+ * @param logger in place of one that says nothing, for specs that read the log
  */
 export async function startApp(
   env: Record<string, string> = {},
   shared?: TestApp,
   credentials: Partial<Credentials> = {},
+  logger: Logger = pino({ level: process.env['LATCHKEY_TEST_LOG'] ?? 'silent' }),
 ): Promise<TestApp> {
   const template = JSON.parse(process.env['LATCHKEY_TEST_DATABASE']!) as DatabaseAddress;
   const database = shared ? databaseOf.get(shared)! : await copyTemplate(template);
   const settings = loadSettings(
     {
       PORT: '0',
+      GRPC_PORT: 'off',
       ACCESS_KEYS: `${READ_WRITE_KEY.id}:${READ_WRITE_KEY.secret}:rw,${READ_ONLY_KEY.id}:${READ_ONLY_KEY.secret}:ro`,
       ...env,
     },
@@ -62,10 +69,12 @@ export async function startApp(
       jwtSecret: 'a secret of at least 32 characters for tests',
       ...credentials,
     },
-    logger: pino({ level: process.env['LATCHKEY_TEST_LOG'] ?? 'silent' }),
+    logger,
     database,
+    lockStores: loadLockStores(settings, env).stores,
   };
   const app = await createApp(context);
+  const grpc = settings.grpcPort === 'off' ? undefined : await startGrpc(app, context, settings.grpcPort);
   const http = app.getHttpServer().listen(settings.port, '127.0.0.1');
   await once(http, 'listening');
   const { port } = http.address() as AddressInfo;
@@ -75,6 +84,7 @@ export async function startApp(
   const testApp: TestApp = {
     app,
     port,
+    grpcPort: grpc?.port ?? 0,
     azure: new AzureHttp(port, READ_WRITE_KEY),
     azureReader: new AzureHttp(port, READ_ONLY_KEY),
     connectionString: `Endpoint=${settings.hasTls ? 'https' : 'http'}://127.0.0.1:${port};Id=${READ_WRITE_KEY.id};Secret=${READ_WRITE_KEY.secret}`,

@@ -1,0 +1,220 @@
+import { randomUUID } from 'node:crypto';
+import { DistributedLockService } from '../../src/distributed-lock/distributed-lock.service';
+import { type LeaseRequest } from '../../src/lease/lease';
+import { type LeaseKey, leaseKey, LeaseRepository } from '../../src/lease/lease.repository';
+import { LockStore } from '../../src/lease/lock-stores';
+import { WaitingLine } from '../../src/lease/waiting-line';
+import { startApp, type TestApp } from '../support/start-app';
+import { waitFor } from '../support/wait-for';
+
+let app: TestApp;
+let strict: TestApp;
+let pooled: TestApp;
+beforeAll(async () => {
+  app = await startApp();
+  strict = await startApp({ LOCK_DELAY_MS: '3600000', BIND_OWNER_TO_PRINCIPAL: 'true' }, app);
+  pooled = await startApp({ DB_POOLER: 'true' }, app);
+});
+afterAll(async () => {
+  await pooled.close();
+  await strict.close();
+  await app.close();
+});
+
+const STORE = new LockStore('lockstore', 'lock.postgres', 'v1', 'lock||latchkey||');
+const MINUTE = 60_000;
+const NEVER = new AbortController().signal;
+
+const service = (where: TestApp = app): DistributedLockService =>
+  where.app.get(DistributedLockService, { strict: false });
+const leases = (): LeaseRepository => app.app.get(LeaseRepository, { strict: false });
+const line = (): WaitingLine => app.app.get(WaitingLine, { strict: false });
+const author = (actor = 'test') => ({ actor, requestId: randomUUID() });
+const request = (owner: string, ttlMs = MINUTE, idempotencyKey: string | null = null): LeaseRequest => ({
+  owner,
+  ttlMs,
+  metadata: null,
+  idempotencyKey,
+});
+const claim = (owner: string) => ({ owner, fence: null });
+const take = (resource: string, owner: string, ttlMs = MINUTE) =>
+  service().tryAcquire(STORE, resource, request(owner, ttlMs), author());
+const release = (resource: string, owner: string) => service().release(STORE, resource, claim(owner), author());
+const wait = (resource: string, owner: string, signal = NEVER, where = app) =>
+  service(where).acquire(STORE, resource, request(owner), MINUTE, author(), signal);
+const keyOf = (resource: string): LeaseKey => leaseKey(STORE.storedKey(resource));
+const waitersOf = async (resource: string): Promise<number> =>
+  (await app.sql(`SELECT FROM lease_ticket WHERE key_digest = $1`, [keyOf(resource).digest])).length;
+const expire = (resource: string) =>
+  app.sql(`UPDATE lease SET expires_at = clock_timestamp() WHERE key_digest = $1`, [keyOf(resource).digest]);
+
+describe('a renewal', () => {
+  it('revives nothing that expired while it waited for the row', async () => {
+    await take('renewed', 'me', 200);
+    await app.sql('BEGIN');
+    await app.sql(`SELECT FROM lease WHERE key_digest = $1 FOR SHARE`, [keyOf('renewed').digest]);
+    const renewed = service().renew(STORE, 'renewed', claim('me'), MINUTE, author());
+    await waitFor(async () => {
+      const [{ waits, isOver }] = (await app.sql(
+        `SELECT (SELECT count(*)::int FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()) AS waits,
+                expires_at <= clock_timestamp() AS "isOver" FROM lease WHERE key_digest = $1`,
+        [keyOf('renewed').digest],
+      )) as [{ waits: number; isOver: boolean }];
+      return waits === 1 && isOver;
+    });
+    await app.sql('COMMIT');
+    expect(await renewed).toBeNull();
+  });
+});
+
+describe('LOCK_DELAY_MS', () => {
+  it('keeps an expired lock from others, but not from its former owner, nor a released one from anybody', async () => {
+    await take('delayed', 'first');
+    await expire('delayed');
+    const other = await service(strict).tryAcquire(STORE, 'delayed', request('second'), author());
+    expect(other.isGranted).toBe(false);
+    const same = await service(strict).tryAcquire(STORE, 'delayed', request('first'), author());
+    expect(same.isGranted).toBe(true);
+    expect(await release('delayed', 'first')).toBe('released');
+    const next = await service(strict).tryAcquire(STORE, 'delayed', request('second'), author());
+    expect(next.isGranted).toBe(true);
+  });
+
+  it('keeps it from those who wait as well', async () => {
+    await take('delayed line', 'first');
+    const gone = new AbortController();
+    const waiting = wait('delayed line', 'second', gone.signal, strict).catch(() => 'gave up');
+    await waitFor(async () => (await waitersOf('delayed line')) === 1);
+    await expire('delayed line');
+    const turn = await strict.app.get(WaitingLine, { strict: false }).settle(keyOf('delayed line'));
+    expect(turn.state).toBe('held');
+    gone.abort();
+    expect(await waiting).toBe('gave up');
+  });
+});
+
+describe('BIND_OWNER_TO_PRINCIPAL', () => {
+  it('lets only the principal that took a lock release and renew it', async () => {
+    const { isGranted } = await service(strict).tryAcquire(STORE, 'bound', request('me'), author('anna'));
+    expect(isGranted).toBe(true);
+    expect(await service(strict).renew(STORE, 'bound', claim('me'), MINUTE, author('bert'))).toBeNull();
+    expect(await service(strict).release(STORE, 'bound', claim('me'), author('bert'))).toBe('held-by-other');
+    expect(await service(strict).renew(STORE, 'bound', claim('me'), MINUTE, author('anna'))).not.toBeNull();
+    expect(await service(strict).release(STORE, 'bound', claim('me'), author('anna'))).toBe('released');
+  });
+});
+
+describe('a place in the line', () => {
+  it('is given up when the caller goes away, and the next one moves up', async () => {
+    await take('left', 'holder');
+    const gone = new AbortController();
+    const first = wait('left', 'first', gone.signal).catch(() => 'gave up');
+    await waitFor(async () => (await waitersOf('left')) === 1);
+    const second = wait('left', 'second');
+    await waitFor(async () => (await waitersOf('left')) === 2);
+    gone.abort();
+    expect(await first).toBe('gave up');
+    expect(await waitersOf('left')).toBe(1);
+    await release('left', 'holder');
+    expect((await second).lease.owner).toBe('second');
+  });
+
+  it('is taken again when it was lost, as after a pause in which the process seemed dead', async () => {
+    await take('lost', 'holder');
+    const waiting = wait('lost', 'waiter');
+    await waitFor(async () => (await waitersOf('lost')) === 1);
+    await app.sql(`DELETE FROM lease_ticket WHERE key_digest = $1`, [keyOf('lost').digest]);
+    await waitFor(async () => (await waitersOf('lost')) === 1);
+    await release('lost', 'holder');
+    expect((await waiting).isGranted).toBe(true);
+  });
+
+  it('that nobody waits on any more gives its grant back', async () => {
+    await take('ghost', 'holder');
+    await leases().beat(line().replicaId, MINUTE);
+    const place = await leases().enqueue(keyOf('ghost'), request('ghost'), author(), line().replicaId, 0, 10);
+    expect(place!.ticket).not.toBeNull();
+    await release('ghost', 'holder');
+    await waitFor(async () => (await service().find(STORE, 'ghost'))?.isHeld === false);
+    expect((await take('ghost', 'next')).isGranted).toBe(true);
+  });
+
+  it('is served where no call can be heard', async () => {
+    await take('unheard', 'holder');
+    const waiting = wait('unheard', 'waiter', NEVER, pooled);
+    await waitFor(async () => (await waitersOf('unheard')) === 1);
+    await release('unheard', 'holder');
+    expect((await waiting).lease.owner).toBe('waiter');
+  });
+
+  it('outlives an expiry that nobody told of', async () => {
+    await take('silent', 'holder');
+    const waiting = wait('silent', 'waiter');
+    await waitFor(async () => (await waitersOf('silent')) === 1);
+    await expire('silent');
+    expect((await waiting).isGranted).toBe(true);
+  });
+
+  it('of a dead process does not keep a try from the lock', async () => {
+    await take('deserted', 'holder');
+    await leases().enqueue(keyOf('deserted'), request('dead'), author(), randomUUID(), 0, 10);
+    await release('deserted', 'holder');
+    expect((await take('deserted', 'next')).isGranted).toBe(true);
+  });
+
+  it('of a living process does', async () => {
+    await take('guarded', 'holder');
+    const elsewhere = randomUUID();
+    await leases().beat(elsewhere, MINUTE);
+    await leases().enqueue(keyOf('guarded'), request('waiter'), author(), elsewhere, 0, 10);
+    await release('guarded', 'holder');
+    expect((await take('guarded', 'pusher')).isGranted).toBe(false);
+  });
+});
+
+describe('a repeated request', () => {
+  it('owns the grant: who finds the first caller gone does not give it back', async () => {
+    const repeated = request('me', MINUTE, 'key');
+    await take('repeated', 'holder');
+    const replica = randomUUID();
+    await leases().beat(replica, MINUTE);
+    const place = await leases().enqueue(keyOf('repeated'), repeated, author(), replica, 0, 10);
+    const none = { owner: null, fence: null };
+    await leases().releaseToNext(keyOf('repeated'), claim('holder'), null, author(), replica, 0);
+
+    const again = await service().tryAcquire(STORE, 'repeated', repeated, author());
+    expect(again.isGranted).toBe(true);
+    const late = await leases().releaseToNext(keyOf('repeated'), none, null, author(), replica, 0, place!.ticket);
+    expect(late.verdict).toBe('held-by-other');
+    expect((await service().find(STORE, 'repeated'))!.fence).toBe(again.lease.fence);
+  });
+
+  it('is a stranger with another key, owner, or none', async () => {
+    const first = await service().tryAcquire(STORE, 'known', request('me', MINUTE, 'key'), author());
+    const outcomes = await Promise.all(
+      [request('me', MINUTE, 'other'), request('you', MINUTE, 'key'), request('me')].map((asked) =>
+        service().tryAcquire(STORE, 'known', asked, author()),
+      ),
+    );
+    expect(outcomes.map(({ isGranted }) => isGranted)).toEqual([false, false, false]);
+    const same = await service().tryAcquire(STORE, 'known', request('me', 1, 'key'), author());
+    expect(same).toMatchObject({
+      isGranted: true,
+      lease: { fence: first.lease.fence, expiresAt: first.lease.expiresAt },
+    });
+  });
+});
+
+describe('draining', () => {
+  it('answers those who wait and leaves no ticket behind', async () => {
+    const leaving = await startApp({}, app);
+    await take('drained', 'holder');
+    const waiting = wait('drained', 'waiter', NEVER, leaving);
+    await waitFor(async () => (await waitersOf('drained')) === 1);
+    leaving.app.get(WaitingLine, { strict: false }).drain();
+    await expect(waiting).rejects.toMatchObject({ status: 503 });
+    expect(await waitersOf('drained')).toBe(0);
+    await expect(wait('drained', 'late', NEVER, leaving)).rejects.toMatchObject({ status: 503 });
+    await leaving.close();
+  });
+});
