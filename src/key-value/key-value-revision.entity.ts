@@ -1,10 +1,11 @@
-import { Column, Entity, PrimaryColumn } from 'typeorm';
+import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 
 /**
  * One state that a key-value had, written in the same statement as the change itself and never altered. The table's `xid` column
  * (PostgreSQL's own transaction id, for feeds) has a type that TypeORM does not know and is not mapped.
  */
 @Entity('key_value_revision')
+@Index('key_value_revision_time', ['lastModified', 'revision'])
 export class KeyValueRevisionEntity {
   @PrimaryColumn({ type: 'bigint', primaryKeyConstraintName: 'key_value_revision_pkey' })
   revision!: string;

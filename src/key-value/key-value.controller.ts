@@ -6,11 +6,12 @@ import { AzureRequest } from '../http/azure/azure-request.js';
 import { isJsonBody } from '../http/azure/media-type.js';
 import { Needs, SurfaceController } from '../http/surface-controller.decorator.js';
 import { Describe } from '../openapi/describe.decorator.js';
+import { LockStores } from '../lease/lock-stores.js';
 import { IfMatchGuard } from '../precondition/if-match.guard.js';
 import { unsupportedMediaType } from '../problem/catalogue.js';
 import { foundAnswer, keyValueAnswer, nothingDeletedAnswer, pageAnswer } from './key-value.answers.js';
 import { DELETE_KEY_VALUE, GET_KEY_VALUE, LIST_KEY_VALUES, PUT_KEY_VALUE } from './key-value.openapi.js';
-import { asOfFrom, authorFrom, cursorFrom, filterFrom, nameFrom, tagsFrom } from './key-value.requests.js';
+import { asOfFrom, authorFrom, cursorFrom, fenceFrom, filterFrom, nameFrom, tagsFrom } from './key-value.requests.js';
 import { KeyValueService } from './key-value.service.js';
 import { ListVariants } from './list-variants.js';
 import { decodeKeyValueToken, keyValueTokenText } from './rules/continuation-token.js';
@@ -23,6 +24,7 @@ export class KeyValueController {
     private readonly service: KeyValueService,
     private readonly clock: DatabaseClock,
     private readonly variants: ListVariants,
+    private readonly lockStores: LockStores,
   ) {}
 
   @Get('kv')
@@ -56,7 +58,8 @@ export class KeyValueController {
     if (!isJsonBody(request.header('content-type'))) throw unsupportedMediaType();
     const hasDescription = request.apiVersion.has('description');
     const input = { ...parseKeyValueBody(request.body, hasDescription), hasDescription };
-    return keyValueAnswer(request, await this.service.put(name, input, request.condition, authorFrom(request)));
+    const fence = fenceFrom(request, this.lockStores);
+    return keyValueAnswer(request, await this.service.put(name, input, request.condition, authorFrom(request), fence));
   }
 
   @Delete('kv/*key')
@@ -64,7 +67,9 @@ export class KeyValueController {
   @Needs('write')
   @UseGuards(IfMatchGuard)
   async remove(request: AzureRequest): Promise<Answer> {
-    const former = await this.service.remove(nameFrom(request), request.condition, authorFrom(request));
+    const name = nameFrom(request);
+    const fence = fenceFrom(request, this.lockStores);
+    const former = await this.service.remove(name, request.condition, authorFrom(request), fence);
     return former ? keyValueAnswer(request, former) : nothingDeletedAnswer();
   }
 }

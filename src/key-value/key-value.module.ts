@@ -1,5 +1,8 @@
 import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
+import { LeaseModule } from '../lease/lease.module.js';
+import { RetentionModule } from '../retention/retention.module.js';
+import { HistoryPurge } from './history-purge.js';
 import { KeyValueController } from './key-value.controller.js';
 import { KeyValueEntity } from './key-value.entity.js';
 import { KeyValueRepository } from './key-value.repository.js';
@@ -9,21 +12,13 @@ import { KeyValueService } from './key-value.service.js';
 import { ListVariants } from './list-variants.js';
 import { NameController } from './name.controller.js';
 import { PointReads } from './point-reads.js';
-import { RetentionService } from './retention.service.js';
 import { RevisionController } from './revision.controller.js';
 
 /** Key-values with labels, their names and their history, as Azure App Configuration serves them. */
 @Module({
-  imports: [TypeOrmModule.forFeature([KeyValueEntity, KeyValueRevisionEntity])],
+  imports: [LeaseModule, RetentionModule, TypeOrmModule.forFeature([KeyValueEntity, KeyValueRevisionEntity])],
   controllers: [KeyValueController, NameController, RevisionController],
-  providers: [
-    KeyValueService,
-    KeyValueRepository,
-    KeyValueRevisionRepository,
-    ListVariants,
-    PointReads,
-    RetentionService,
-  ],
-  exports: [KeyValueService, KeyValueRepository, ListVariants, RetentionService],
+  providers: [KeyValueService, KeyValueRepository, KeyValueRevisionRepository, ListVariants, PointReads, HistoryPurge],
+  exports: [KeyValueService, KeyValueRepository, ListVariants],
 })
 export class KeyValueModule {}

@@ -68,7 +68,11 @@ export const KEY_VALUE_ANSWER = ok('The key-value as it is now.', KEY_VALUE, 'kv
 export const PRECONDITION_FAILED = { description: 'A condition does not hold.' };
 export const NOT_MODIFIED = { description: 'The representation is the one that `If-None-Match` names.' };
 export const MISSING = { description: 'There is none.' };
-const KEY_LOCKED = azureProblem('The key-value is read-only.');
+const REFUSED = azureProblem('The key-value is read-only, or the fence is not current (`stale-fence`).');
+const LOCK_FENCE = header(
+  'Lock-Fence',
+  '`{store}/{percent-encoded resource};{fence}`: only while this fence is that of the holder of the lock.',
+);
 
 export const LIST_KEY_VALUES: OperationDescription = {
   summary: 'List key-values',
@@ -96,7 +100,7 @@ export const PUT_KEY_VALUE: OperationDescription = {
   summary: 'Create or replace a key-value',
   description:
     'What the body leaves out becomes empty. A put that alters nothing changes neither entity tag nor history.',
-  parameters: [API_VERSION, KEY, LABEL, ...conditionHeaders],
+  parameters: [API_VERSION, KEY, LABEL, ...conditionHeaders, LOCK_FENCE],
   body: {
     mediaTypes: [`${VENDOR}kv+json`, 'application/json'],
     schema: {
@@ -111,7 +115,7 @@ export const PUT_KEY_VALUE: OperationDescription = {
   },
   responses: {
     200: KEY_VALUE_ANSWER,
-    409: KEY_LOCKED,
+    409: REFUSED,
     412: PRECONDITION_FAILED,
     413: { description: 'Larger than `MAX_ITEM_BYTES`.' },
     415: { description: 'The body is of another media type.' },
@@ -120,11 +124,11 @@ export const PUT_KEY_VALUE: OperationDescription = {
 
 export const DELETE_KEY_VALUE: OperationDescription = {
   summary: 'Delete a key-value',
-  parameters: [API_VERSION, KEY, LABEL, ...conditionHeaders],
+  parameters: [API_VERSION, KEY, LABEL, ...conditionHeaders, LOCK_FENCE],
   responses: {
     200: ok('The key-value as it was.', KEY_VALUE, 'kv'),
     204: { description: 'There was none.' },
-    409: KEY_LOCKED,
+    409: REFUSED,
     412: PRECONDITION_FAILED,
   },
 };

@@ -5,10 +5,20 @@ import { Database, type Statement } from '../database/database.js';
 import { toStoredText } from '../database/stored-text.js';
 import { type Condition, mayCreate } from '../precondition/condition.js';
 import { unavailable } from '../problem/catalogue.js';
-import { type Author, type KeyValue } from './key-value.js';
+import { type Author, type Fence, type KeyValue } from './key-value.js';
 import { type KeyValueFilter, listNames, listPage } from './key-value-list.sql.js';
 import { KeyValueEntity } from './key-value.entity.js';
-import { COLUMN_COUNT, FIND_AS_OF, LAST_REVISION, PUT, REMOVE, toKeyValue } from './key-value.sql.js';
+import {
+  COLUMN_COUNT,
+  FENCED_PUT,
+  FENCED_REMOVE,
+  FIND_AS_OF,
+  LAST_REVISION,
+  MAKE_ROOM,
+  PUT,
+  REMOVE,
+  toKeyValue,
+} from './key-value.sql.js';
 import { PointReads } from './point-reads.js';
 import { type KeyValueCursor } from './rules/continuation-token.js';
 import { newEtag } from './rules/etag.js';
@@ -21,9 +31,14 @@ export interface ChangeResult {
   readonly revision: string | null;
   /** The row written; for a removal, or when nothing was written, the row as it was seen under the lock. Null = there is none. */
   readonly row: KeyValue | null;
+  /** Of a fenced change only: the last fence granted, and whether the change's own was the holder's. If it was not, `row` says nothing. */
+  readonly fence?: { readonly current: string | null; readonly holds: boolean };
 }
 
 const NOTHING: ChangeResult = { revision: null, row: null };
+
+/** Position of `FENCE_COLUMNS` in the answer of a change: behind revision, row and whether it is deleted. */
+const FENCE_AT = 2 + COLUMN_COUNT;
 
 /** Creations of one key that may come first before a put gives up; each makes the row that the next attempt finds. */
 const MAX_LOST_CREATIONS = 5;
@@ -79,20 +94,32 @@ export class KeyValueRepository extends Repository<KeyValueEntity> {
     input: KeyValueInput & { readonly hasDescription: boolean },
     condition: Condition,
     author: Author,
+    fence: Fence | null = null,
   ): Promise<ChangeResult> {
     const value = input.value === null ? null : toStoredText(input.value);
     const description = input.description === null ? null : toStoredText(input.description);
     const own = [value, input.contentType, input.tags, description, input.hasDescription];
     for (let attempt = 0; attempt < MAX_LOST_CREATIONS; attempt++) {
-      const result = await this.change(PUT, key, label, condition, author, own);
+      const result = fence
+        ? await this.change(FENCED_PUT, key, label, condition, author, [...own, fence.digest, fence.fence])
+        : await this.change(PUT, key, label, condition, author, own);
       // Nothing seen, yet nothing made although it may be: another creation came first. Its row is there now.
-      if (result.row !== null || !mayCreate(condition)) return result;
+      if (result.row !== null || !mayCreate(condition) || result.fence?.holds === false) return result;
+      if (fence) await this.database.query(MAKE_ROOM, [key, label]);
     }
     throw unavailable();
   }
 
-  async removeCurrent(key: string, label: string, condition: Condition, author: Author): Promise<ChangeResult> {
-    return this.change(REMOVE, key, label, condition, author, []);
+  async removeCurrent(
+    key: string,
+    label: string,
+    condition: Condition,
+    author: Author,
+    fence: Fence | null = null,
+  ): Promise<ChangeResult> {
+    return fence
+      ? this.change(FENCED_REMOVE, key, label, condition, author, [fence.digest, fence.fence])
+      : this.change(REMOVE, key, label, condition, author, []);
   }
 
   /** Runs a statement of the shape that `changeStatement` makes. */
@@ -117,7 +144,10 @@ export class KeyValueRepository extends Repository<KeyValueEntity> {
       ...own,
     ]);
     if (!row) return NOTHING;
-    const isTombstone = row[1 + COLUMN_COUNT] === true;
-    return { revision: row[0] as string | null, row: isTombstone ? null : toKeyValue(row, 1) };
+    // The fenced statements answer a row in any case, without a key where they saw none.
+    const isMissing = row[1 + COLUMN_COUNT] === true || row[1] === null;
+    const result = { revision: row[0] as string | null, row: isMissing ? null : toKeyValue(row, 1) };
+    if (row.length <= FENCE_AT) return result;
+    return { ...result, fence: { current: row[FENCE_AT] as string | null, holds: row[FENCE_AT + 1] as boolean } };
   }
 }

@@ -1,5 +1,8 @@
 import { type AzureRequest } from '../http/azure/azure-request.js';
-import { type Author } from './key-value.js';
+import { leaseKey } from '../lease/lease.repository.js';
+import { invalidLockFence, parseLockFence } from '../lease/lock-fence.js';
+import { type LockStores } from '../lease/lock-stores.js';
+import { type Author, type Fence } from './key-value.js';
 import { type KeyValueFilter } from './key-value-list.sql.js';
 import { type KeyValueName } from './key-value.service.js';
 import { type AsOf, parseAcceptDatetime } from './rules/accept-datetime.js';
@@ -16,6 +19,16 @@ export function nameFrom(request: AzureRequest): KeyValueName {
 
 export function authorFrom(request: AzureRequest): Author {
   return { actor: request.principal.name, address: request.remoteAddress, requestId: request.id };
+}
+
+/** What `Lock-Fence` binds a write to; null without the header (native API section 5). */
+export function fenceFrom(request: AzureRequest, stores: LockStores): Fence | null {
+  const header = request.header('lock-fence');
+  if (header === undefined) return null;
+  const { store, resource, fence } = parseLockFence(header);
+  const found = stores.find(store);
+  if (!found) throw invalidLockFence('There is no lock store of this name.');
+  return { digest: leaseKey(found.storedKey(resource)).digest, fence };
 }
 
 /** Tag conditions, where the request's version knows them; ignored in older ones (contract sections 1, 4.3). */

@@ -1,9 +1,11 @@
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
 import { StoreRevision } from '../database/store-revision.js';
+import { Metrics } from '../metrics/metrics.js';
 import { type Condition, writeHolds } from '../precondition/condition.js';
-import { keyLocked, payloadTooLarge, preconditionFailed } from '../problem/catalogue.js';
-import { type Author, type KeyValue } from './key-value.js';
+import { keyLocked, payloadTooLarge, preconditionFailed, staleFence } from '../problem/catalogue.js';
+import { type Problem } from '../problem/problem.js';
+import { type Author, type Fence, type KeyValue } from './key-value.js';
 import { type KeyValueFilter, PAGE_SIZE } from './key-value-list.sql.js';
 import { KeyValueRepository } from './key-value.repository.js';
 import { KeyValueRevisionRepository } from './key-value-revision.repository.js';
@@ -35,6 +37,7 @@ export class KeyValueService implements OnModuleInit {
     private readonly revisions: KeyValueRevisionRepository,
     private readonly storeRevision: StoreRevision,
     @Inject(Settings) private readonly settings: Settings,
+    private readonly metrics: Metrics,
   ) {}
 
   async onModuleInit(): Promise<void> {
@@ -83,36 +86,54 @@ export class KeyValueService implements OnModuleInit {
 
   /**
    * Creates or replaces a key-value; what the input leaves out becomes empty. A put that alters nothing gives back what is stored.
-   * The order of refusals is the contract's: 412 before 409.
+   * The order of refusals is the contract's: 412 before 409; a fence that is not current comes before either.
+   *
+   * @param fence null for a write that is bound to no lock
    */
   async put(
     name: KeyValueName,
     input: KeyValueInput & { readonly hasDescription: boolean },
     condition: Condition,
     author: Author,
+    fence: Fence | null = null,
   ): Promise<KeyValue> {
     this.checkName(name);
     const { key, label } = name;
     if (itemBytes(key, label, input) > this.settings.maxItemBytes) throw payloadTooLarge();
-    const { revision, row } = await this.keyValues.put(key, label, input, condition, author);
+    const { revision, row, fence: found } = await this.keyValues.put(key, label, input, condition, author, fence);
     if (revision === null) {
+      if (found?.holds === false) throw this.staleFence(found.current);
       if (!writeHolds(condition, row?.etag ?? null)) throw preconditionFailed();
       if (row!.locked) throw keyLocked(key);
-    }
+    } else this.metrics.keyValueWrites.inc({ operation: 'put' });
     this.storeRevision.observe(row!.revision);
     return row!;
   }
 
   /** @returns the key-value as it was before; null when there was none */
-  async remove(name: KeyValueName, condition: Condition, author: Author): Promise<KeyValue | null> {
+  async remove(
+    name: KeyValueName,
+    condition: Condition,
+    author: Author,
+    fence: Fence | null = null,
+  ): Promise<KeyValue | null> {
     this.checkName(name);
-    const { revision, row } = await this.keyValues.removeCurrent(name.key, name.label, condition, author);
-    if (revision !== null) this.storeRevision.observe(revision);
-    else {
+    const { key, label } = name;
+    const { revision, row, fence: found } = await this.keyValues.removeCurrent(key, label, condition, author, fence);
+    if (revision !== null) {
+      this.storeRevision.observe(revision);
+      this.metrics.keyValueWrites.inc({ operation: 'delete' });
+    } else {
+      if (found?.holds === false) throw this.staleFence(found.current);
       if (!writeHolds(condition, row?.etag ?? null)) throw preconditionFailed();
-      if (row?.locked) throw keyLocked(name.key);
+      if (row?.locked) throw keyLocked(key);
     }
     return row;
+  }
+
+  private staleFence(current: string | null): Problem {
+    this.metrics.staleFences.inc();
+    return staleFence(current);
   }
 
   /** What a page shows, its answer's `Sync-Token` must not be behind. */

@@ -1,5 +1,6 @@
 import { type Row, type Statement } from '../database/database.js';
 import { fromStoredText } from '../database/stored-text.js';
+import { FENCE_COLUMNS, IS_CURRENT_AFTER, IS_CURRENT_BEFORE, lockLease, LOOK_AGAIN } from '../lease/lock-fence.sql.js';
 import { type KeyValue } from './key-value.js';
 
 /**
@@ -74,6 +75,8 @@ export interface Change {
   create?: string;
   /** Whether the caller gets the state before the change. */
   returnsFormer?: boolean;
+  /** The parameters that hold the digest of a lease's key and a fence, where the change is made only while that fence is current. */
+  fencedBy?: readonly [digest: string, fence: string];
 }
 
 /**
@@ -82,8 +85,11 @@ export interface Change {
  * Parameters: $1 key, $2 label, $3 new entity tag, $4 actor, $5 address, $6 request id, $7 condition, $8 its tag, then the change's own.
  * Answers at most one row: the revision it wrote, or null, and the row it wrote or else the row it saw under its lock. No row means
  * that there was none and none was made.
+ *
+ * A fenced change (`lockLease` says how) always answers a row, with `FENCE_COLUMNS` behind the others, which are null where there was no
+ * row. It makes none by itself: an `INSERT` that meets another one waits for it, behind the last look at the clock.
  */
-export function changeStatement({ name, set, when, create, returnsFormer = false }: Change): Statement {
+export function changeStatement({ name, set, when, create, returnsFormer = false, fencedBy }: Change): Statement {
   const written = create ? 'SELECT * FROM changed UNION ALL SELECT * FROM created' : 'SELECT * FROM changed';
   const answer = returnsFormer
     ? `SELECT (SELECT revision FROM written), ${COLUMNS('s')}, s.deleted FROM seen s`
@@ -94,14 +100,15 @@ export function changeStatement({ name, set, when, create, returnsFormer = false
     name,
     isWrite: true,
     text: `
-      WITH seen AS (
-        SELECT * FROM key_value WHERE key = $1 AND label = $2 FOR UPDATE
-      ), changed AS (
+      WITH ${fencedBy ? `${lockLease(...fencedBy)}, ` : ''}seen AS (
+        SELECT * FROM key_value WHERE key = $1 AND label = $2 ${fencedBy ? `AND ${IS_CURRENT_BEFORE}` : ''} FOR UPDATE
+      ), ${fencedBy ? `${LOOK_AGAIN}, ` : ''}changed AS (
         UPDATE key_value k SET ${set}, ${STAMP}
           FROM seen
          WHERE k.key = $1 AND k.label = $2
            AND ${conditionHolds('seen', '$7::text', '$8::text')}
            AND ${when}
+           ${fencedBy ? `AND ${IS_CURRENT_AFTER}` : ''}
         RETURNING k.*
       ), ${create ? `created AS (${create} RETURNING *), ` : ''}
       written AS (
@@ -110,13 +117,12 @@ export function changeStatement({ name, set, when, create, returnsFormer = false
         INSERT INTO key_value_revision (${REVISION_COLUMNS}, actor, address, request_id)
         SELECT ${REVISION_COLUMNS}, $4, $5, $6::uuid FROM written
       )
-      ${answer}`,
+      ${fencedBy ? `SELECT a.*, ${FENCE_COLUMNS} FROM (SELECT) one LEFT JOIN (${answer}) a ON true` : answer}`,
   };
 }
 
 /** Own parameters: $9 value, $10 content type, $11 tags, $12 description, $13 whether the caller's version knows descriptions. */
-export const PUT = changeStatement({
-  name: 'key_value_put',
+const PUT_CHANGE = {
   set: `
     value = $9::text, content_type = $10::text, tags = $11::text,
     description = CASE WHEN $13::boolean THEN $12::text WHEN k.deleted THEN NULL ELSE k.description END,
@@ -129,6 +135,11 @@ export const PUT = changeStatement({
       OR seen.content_type IS DISTINCT FROM $10::text
       OR (seen.tags <> $11::text AND seen.tags::jsonb <> $11::text::jsonb)
       OR ($13::boolean AND seen.description IS DISTINCT FROM $12::text))`,
+};
+
+export const PUT = changeStatement({
+  name: 'key_value_put',
+  ...PUT_CHANGE,
   // Two creations can meet: the loser finds nothing seen and nothing made, and the repository runs it once more.
   create: `
     INSERT INTO key_value (key, label, value, content_type, tags, description, etag, revision, last_modified)
@@ -138,12 +149,36 @@ export const PUT = changeStatement({
     ON CONFLICT ON CONSTRAINT key_value_pkey DO NOTHING`,
 });
 
-/** Leaves a tombstone; answers the key-value as it was before (contract section 2.10). */
-export const REMOVE = changeStatement({
-  name: 'key_value_remove',
+/** $14 digest of the lease's key, $15 fence. Needs a row to change: see `MAKE_ROOM`. */
+export const FENCED_PUT = changeStatement({ name: 'key_value_put_fenced', ...PUT_CHANGE, fencedBy: ['$14', '$15'] });
+
+/**
+ * A tombstone without a past, for a fenced put to bring to life: its row can be waited for before the last look at the clock. $1 key,
+ * $2 label. Where the put then fails it stays behind, and counts as missing like any tombstone.
+ */
+export const MAKE_ROOM: Statement = {
+  name: 'key_value_make_room',
+  isWrite: true,
+  text: `
+    INSERT INTO key_value (key, label, tags, deleted, etag, revision, last_modified)
+    VALUES ($1, $2, '{}', true, '', 0, clock_timestamp())
+    ON CONFLICT ON CONSTRAINT key_value_pkey DO NOTHING`,
+};
+
+const REMOVE_CHANGE = {
   set: `value = NULL, content_type = NULL, tags = '{}', description = NULL, locked = false, deleted = true`,
   when: `NOT seen.deleted AND NOT seen.locked`,
   returnsFormer: true,
+};
+
+/** Leaves a tombstone; answers the key-value as it was before (contract section 2.10). */
+export const REMOVE = changeStatement({ name: 'key_value_remove', ...REMOVE_CHANGE });
+
+/** $9 digest of the lease's key, $10 fence. */
+export const FENCED_REMOVE = changeStatement({
+  name: 'key_value_remove_fenced',
+  ...REMOVE_CHANGE,
+  fencedBy: ['$9', '$10'],
 });
 
 /** How many columns `COLUMNS` names. */

@@ -17,6 +17,14 @@ export interface KeyValue {
   readonly modifiedAt: number;
 }
 
+/** What a write is bound to: it is made only while this fence is that of the lease's holder. */
+export interface Fence {
+  /** `LeaseKey.digest` of the lock. */
+  readonly digest: Buffer;
+  /** Decimal text. */
+  readonly fence: string;
+}
+
 /** Who asks for a change; stored with the revision it makes. */
 export interface Author {
   readonly actor: string;

@@ -6,6 +6,7 @@ import { type Problem } from '../../problem/problem.js';
 import { type Answer, emptyAnswer } from '../answer.js';
 import { StoreRevision } from '../../database/store-revision.js';
 import { type Capability, negotiateApiVersion, unsupportedApiVersion } from './api-version.js';
+import { type ApiRequest } from '../api-request.js';
 import { AzureRequest } from './azure-request.js';
 import { type Surface } from '../surface.js';
 import { syncToken } from './sync-token.js';
@@ -34,6 +35,9 @@ const MEMBERS_OF: ReadonlyMap<string, readonly Member[]> = new Map([
   ['already-exists', ['type', 'title', 'status', 'detail']],
   ['invalid-state', ['type', 'title', 'status', 'detail']],
 ]);
+
+/** Refusals of what only this service has; the real one knows no such types. */
+const OWN_KINDS: ReadonlySet<string> = new Set(['stale-fence']);
 
 const PROBLEM_TYPE = 'application/problem+json; charset=utf-8';
 
@@ -108,7 +112,7 @@ export class AzureSurface implements Surface {
     const headers = problem.headers.flat();
     if (!problem.hasBody) return emptyAnswer(problem.status, headers);
     const values: Record<Member, unknown> = {
-      type: `https://azconfig.io/errors/${problem.kind}`,
+      type: `${OWN_KINDS.has(problem.kind) ? 'urn:latchkey:problem:' : 'https://azconfig.io/errors/'}${problem.kind}`,
       title: problem.title,
       name: problem.parameter,
       detail: problem.detail,
@@ -138,7 +142,7 @@ export class AzureSurface implements Surface {
 const resourceOf = (request: AzureRequest): string => request.route?.pattern.split('/', 1)[0] ?? '';
 
 /** Scheme and authority that the client used, for absolute URLs in answers; `PUBLIC_URL` wins over what the request says. */
-export function publicOrigin(request: AzureRequest, settings: Settings): string {
+export function publicOrigin(request: ApiRequest, settings: Settings): string {
   if (settings.publicUrl) return settings.publicUrl.replace(/\/+$/, '');
   const forwarded = settings.trustedTlsProxy ? request.header('x-forwarded-proto') : undefined;
   const scheme = forwarded ?? (request.isEncrypted || settings.trustedTlsProxy ? 'https' : 'http');
