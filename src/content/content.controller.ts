@@ -1,0 +1,87 @@
+import { Delete, Get, Patch, Post } from '@nestjs/common';
+import { ContentAuthGuard } from '../auth/content-auth.guard.js';
+import { type Answer, emptyAnswer } from '../http/answer.js';
+import { ContentRequest } from '../http/content/content-request.js';
+import { Needs, SurfaceController } from '../http/surface-controller.decorator.js';
+import { Describe } from '../openapi/describe.decorator.js';
+import { ChangesContent } from './changes-content.decorator.js';
+import { ContentSerializer } from './content-serializer.js';
+import { changedAnswer, changedObjectAnswer, createdAnswer, objectAnswer, placedAnswer } from './content.answers.js';
+import { ADD_OBJECT, CHANGE_OBJECT, COPY_OBJECTS, GET_OBJECT, MOVE_OBJECTS, REMOVE_OBJECT } from './content.openapi.js';
+import { ContentService } from './content.service.js';
+import { parseChanges, parseNewContent } from './rules/content-input.js';
+import { parseSources } from './rules/source.js';
+import { versionsFrom } from './rules/version-match.js';
+
+/** Objects of the content tree: the path of a request names one, its ids decoded in `objectPath` (content contract section 8). */
+@SurfaceController('content', ContentAuthGuard)
+export class ContentController {
+  constructor(
+    private readonly content: ContentService,
+    private readonly serializer: ContentSerializer,
+  ) {}
+
+  @Get('object')
+  @Describe(GET_OBJECT)
+  @Needs('view')
+  async find(request: ContentRequest): Promise<Answer> {
+    const object = await this.content.get(request.objectPath, request);
+    return objectAnswer(object, await this.serializer.serialize(object, request), request);
+  }
+
+  @Post('object')
+  @Describe(ADD_OBJECT)
+  @Needs('add')
+  @ChangesContent('nothing')
+  async add(request: ContentRequest): Promise<Answer> {
+    const { name, role } = request.principal;
+    const author = { name, mayChooseUid: role === 'manager' };
+    const object = await this.content.add(request.objectPath, parseNewContent(request.body), author, request);
+    return createdAnswer(object, await this.serializer.serialize(object, request), request);
+  }
+
+  @Patch('object')
+  @Describe(CHANGE_OBJECT)
+  @Needs('modify')
+  @ChangesContent('object')
+  async change(request: ContentRequest): Promise<Answer> {
+    const { objectPath, changeClaim } = request;
+    const versions = versionsFrom(request.header('if-match'));
+    const changes = parseChanges(request.body);
+    const { uid, version } = await this.content.change(objectPath, changes, versions, changeClaim, request);
+    // Found by its UID: a rename gave it another address.
+    const object = request.prefers('return', 'representation') ? await this.content.findByUid(uid) : null;
+    if (!object) return changedAnswer(version);
+    return changedObjectAnswer(object, await this.serializer.serialize(object, request));
+  }
+
+  @Delete('object')
+  @Describe(REMOVE_OBJECT)
+  @Needs('delete')
+  @ChangesContent('object')
+  async remove(request: ContentRequest): Promise<Answer> {
+    const { objectPath, changeClaim } = request;
+    await this.content.remove(objectPath, versionsFrom(request.header('if-match')), changeClaim, request);
+    return emptyAnswer(204);
+  }
+
+  @Post('@move')
+  @Describe(MOVE_OBJECTS)
+  @Needs('add')
+  @ChangesContent('source')
+  async move(request: ContentRequest): Promise<Answer> {
+    const { objectPath, changeClaim, baseUrl } = request;
+    const sources = parseSources(request.body, baseUrl);
+    return placedAnswer(await this.content.move(objectPath, sources, changeClaim, request), request);
+  }
+
+  @Post('@copy')
+  @Describe(COPY_OBJECTS)
+  @Needs('add')
+  @ChangesContent('nothing')
+  async copy(request: ContentRequest): Promise<Answer> {
+    const { objectPath, baseUrl, principal } = request;
+    const sources = parseSources(request.body, baseUrl);
+    return placedAnswer(await this.content.copy(objectPath, sources, principal.name, request), request);
+  }
+}
