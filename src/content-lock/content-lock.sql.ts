@@ -1,0 +1,115 @@
+import { type Row, type Statement } from '../database/database.js';
+import { type ContentLock } from './content-lock.js';
+
+/**
+ * The statements of content locks. Each operation is one function call (see the migration that made them): it locks the object's row,
+ * decides by the database's clock, and gives back the lock as it then is, so that an answer never contradicts its decision.
+ */
+
+const utc = (column: string, format: string): string => `to_char(${column} AT TIME ZONE 'UTC', '${format}')`;
+const micros = (column: string): string => utc(column, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"');
+
+/** What `toLock` reads, in its order. */
+const LOCK = (row: string): string => `
+  ${row}.uid, ${row}.holder, ${row}.token, ${utc(`${row}.created`, 'YYYY-MM-DD"T"HH24:MI:SS')},
+  floor(extract(epoch FROM ${row}.created))::bigint, ${row}.timeout_s, ${row}.stealable`;
+const LOCK_WIDTH = 7;
+
+/** Reads the columns of `LOCK` from a row, from the given position on; null when they are. */
+export function toLock(row: Row, from: number): ContentLock | null {
+  const [uid, holder, token, created, createdEpoch, timeout, isStealable] = row.slice(from, from + LOCK_WIDTH);
+  if (uid === null) return null;
+  return {
+    uid: uid as string,
+    holder: holder as string,
+    token: token as string,
+    created: created as string,
+    createdEpoch: Number(createdEpoch),
+    timeout: timeout as number,
+    isStealable: isStealable as boolean,
+  };
+}
+
+export const PRESENT_AT = 1;
+export const FORMER_AT = PRESENT_AT + LOCK_WIDTH;
+
+const operation = (name: string, call: string): Statement => ({
+  name,
+  isWrite: true,
+  text: `SELECT outcome, ${LOCK('(present)')}, ${LOCK('(former)')} FROM ${call}`,
+});
+
+/** $1 uid, $2 user, $3 timeout in seconds, $4 stealable, $5 force, $6 whether the user may break any lock, $7 default timeout. */
+export const TAKE = operation(
+  'content_lock_take',
+  'content_lock_take($1, $2, $3::integer, $4::boolean, $5::boolean, $6::boolean, $7::integer)',
+);
+
+/** $1 uid, $2 user, $3 timeout in seconds. */
+export const REFRESH = operation('content_lock_refresh', 'content_lock_refresh($1, $2, $3::integer)');
+
+/** $1 uid, $2 user, $3 force, $4 whether the user may break any lock. */
+export const RELEASE = operation('content_lock_release', 'content_lock_release($1, $2, $3::boolean, $4::boolean)');
+
+/** $1 uid, $2 token. */
+export const RELEASE_BY_TOKEN: Statement = {
+  name: 'content_lock_release_by_token',
+  isWrite: true,
+  text: 'SELECT outcome FROM content_lock_release_by_token($1, $2)',
+};
+
+/** $1 uids. Answers the locks that are in force. */
+export const FIND: Statement = {
+  name: 'content_lock_find',
+  isWrite: false,
+  text: `SELECT ${LOCK('l')} FROM content_lock l WHERE l.uid = ANY ($1::text[]) AND l.expires_at > clock_timestamp()`,
+};
+
+/** $1 how many are counted at most. */
+export const COUNT_HELD: Statement = {
+  name: 'content_lock_count_held',
+  isWrite: false,
+  text: `
+    SELECT count(*) FROM (SELECT FROM content_lock WHERE expires_at > clock_timestamp() LIMIT $1::integer) held`,
+};
+
+/** $1 prefix of the path, $2 holder or null, $3 uid behind which to go on, $4 how many at most. */
+export const LIST: Statement = {
+  name: 'content_lock_list',
+  isWrite: false,
+  text: `
+    WITH RECURSIVE held AS MATERIALIZED (
+      SELECT * FROM content_lock
+       WHERE expires_at > clock_timestamp() AND uid > $3 AND ($2::text IS NULL OR holder = $2::text)
+    ), above (uid, parent_uid, path) AS (
+      SELECT o.uid, o.parent_uid, CASE WHEN o.parent_uid IS NULL THEN '/' ELSE '/' || o.id END
+        FROM held JOIN content_object o USING (uid)
+      UNION ALL
+      SELECT a.uid, o.parent_uid, CASE WHEN o.parent_uid IS NULL THEN a.path ELSE '/' || o.id || a.path END
+        FROM above a JOIN content_object o ON o.uid = a.parent_uid
+    )
+    SELECT h.uid, a.path, o.title, h.holder, ${micros('h.created')}, ${micros('h.expires_at')}, h.timeout_s, h.stealable
+      FROM held h JOIN above a ON a.uid = h.uid AND a.parent_uid IS NULL JOIN content_object o ON o.uid = h.uid
+     WHERE starts_with(a.path, $1)
+     ORDER BY h.uid
+     LIMIT $4::integer`,
+};
+
+/** $1 rows at most. Tokens of locks that ended more than a day ago, and locks that ran out then; answers how many there were. */
+export const PURGE: Statement = {
+  name: 'content_lock_purge',
+  isWrite: true,
+  text: `
+    WITH tokens AS (
+      DELETE FROM content_lock_token WHERE (uid, token) IN (
+        SELECT uid, token FROM content_lock_token WHERE ended_at < clock_timestamp() - interval '1 day'
+         ORDER BY ended_at LIMIT $1::integer FOR UPDATE SKIP LOCKED)
+      RETURNING 1
+    ), locks AS (
+      DELETE FROM content_lock WHERE uid IN (
+        SELECT uid FROM content_lock WHERE expires_at < clock_timestamp() - interval '1 day'
+         ORDER BY expires_at LIMIT $1::integer FOR UPDATE SKIP LOCKED)
+      RETURNING 1
+    )
+    SELECT (SELECT count(*) FROM tokens), (SELECT count(*) FROM locks)`,
+};

@@ -1,0 +1,52 @@
+import { parseQuery } from '../../http/query-string.js';
+import { Problem } from '../../problem/problem.js';
+import { parseBreakReason, parseLockBoardQuery } from './lock-board-query.js';
+
+function parameterAtFault(act: () => unknown): string | undefined {
+  try {
+    act();
+  } catch (error) {
+    if (error instanceof Problem && error.status === 400) return error.parameter;
+    throw error;
+  }
+  return undefined;
+}
+
+describe('parseLockBoardQuery', () => {
+  it('asks for everything unless told otherwise', () => {
+    const everything = { filter: { pathPrefix: '', holder: null }, after: '', limit: 100 };
+    expect(parseLockBoardQuery(parseQuery(''))).toEqual(everything);
+    expect(parseLockBoardQuery(parseQuery('path-prefix=&holder=&after=&limit='))).toEqual(everything);
+  });
+
+  it('reads what it is given', () => {
+    expect(parseLockBoardQuery(parseQuery('path-prefix=%2Fnews&holder=bob&after=0a&limit=1000&limit=x'))).toEqual({
+      filter: { pathPrefix: '/news', holder: 'bob' },
+      after: '0a',
+      limit: 1000,
+    });
+  });
+
+  it.each([
+    'limit=0',
+    'limit=1001',
+    'limit=-1',
+    'limit=1e3',
+    'limit=ten',
+    'holder=%00',
+    'after=a%00',
+    'path-prefix=%00',
+  ])('refuses %s', (query) => {
+    expect(parameterAtFault(() => parseLockBoardQuery(parseQuery(query)))).toBe(query.split('=')[0]);
+  });
+});
+
+describe('parseBreakReason', () => {
+  it('is needed, trimmed and bounded by characters', () => {
+    expect(parseBreakReason(parseQuery('reason=%20on+holiday%20'))).toBe('on holiday');
+    expect(parseBreakReason(parseQuery(`reason=${encodeURIComponent('😀'.repeat(1000))}`))).toHaveLength(2000);
+    for (const query of ['', 'reason=', 'reason=%20%09', `reason=${'a'.repeat(1001)}`]) {
+      expect(parameterAtFault(() => parseBreakReason(parseQuery(query)))).toBe('reason');
+    }
+  });
+});
