@@ -5,6 +5,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { findBrowser } from './find-browser.mjs';
 
 const results = mkdtempSync(join(tmpdir(), 'latchkey-check-'));
 const jest = (name) => ['--', '--json', `--outputFile=${join(results, `${name}.json`)}`];
@@ -17,6 +18,10 @@ const steps = [
   ['clients', 'npm', ['run', 'test:clients', ...jest('clients')]],
   ['example', 'npm', ['run', 'test:example']],
 ];
+/** What this machine has no means for, with the reason; named in the summary, so that nobody takes it for tested. */
+const notRun = [];
+if (findBrowser()) steps.push(['browser', 'npm', ['run', 'test:browser', ...jest('browser')]]);
+else notRun.push(['browser', 'no Chromium found; install one or set BROWSER_PATH']);
 
 const summary = [];
 for (const [name, command, args] of steps) {
@@ -35,6 +40,7 @@ for (const { name, isPassed, seconds } of summary) {
   // A step that failed without a failed test (a suite that did not load, a crash) is a failure all the same.
   failed += counts ? Math.max(counts.numFailedTests, isPassed ? 0 : 1) : isPassed ? 0 : 1;
 }
+for (const [name, reason] of notRun) process.stdout.write(`not run ${name.padEnd(9)} ${reason}\n`);
 rmSync(results, { recursive: true, force: true });
 process.stdout.write(`${passed} passed, ${failed} failed\n`);
 process.exit(failed === 0 ? 0 : 1);
