@@ -37,42 +37,36 @@ class NotRun extends Error {}
 const PROGRAMS = {
   python: {
     title: 'Python',
-    prepare: () => python('requirements.txt'),
+    prepare: () => python('client.py', 'requirements.txt'),
   },
   'python-older': {
     title: 'Python, older',
-    prepare: () => python('requirements-older.txt'),
+    prepare: () => python('client.py', 'requirements-older.txt'),
+  },
+  'python-dapr': {
+    title: 'Python, Dapr',
+    prepare: () => python('dapr_client.py', 'requirements-dapr.txt'),
   },
   go: {
     title: 'Go',
-    prepare() {
-      const folder = join(sources, 'go');
-      const program = join(cache, 'go', 'client');
-      need('go', ['version']);
-      fetchPackages('go', ['mod', 'download'], { cwd: folder });
-      build('go', ['build', '-o', program, '.'], { cwd: folder });
-      return { command: program, args: [], trust: { SSL_CERT_FILE: certificate } };
-    },
+    prepare: () => go('go'),
+  },
+  'go-dapr': {
+    title: 'Go, Dapr',
+    prepare: () => go('go/dapr'),
   },
   java: {
     title: 'Java',
+    prepare: () => java('java', 'Client'),
+  },
+  'java-dapr': {
+    title: 'Java, Dapr',
+    prepare: () => java('java/dapr', 'DaprProgram'),
+  },
+  'dotnet-dapr': {
+    title: '.NET, Dapr',
     prepare() {
-      const folder = join(cache, 'java');
-      const trustStore = join(folder, 'truststore.p12');
-      for (const tool of ['java', 'javac']) need(tool, ['-version']);
-      need('mvn', ['--version']);
-      const maven = ['-q', '-B', `-DoutputFolder=${folder}`];
-      // Maven fetches and builds in one; that it found no package it says in these words.
-      build('mvn', [...maven, 'compile', 'dependency:build-classpath'], {
-        cwd: join(sources, 'java'),
-        absent: /Could not (transfer|find) artifact|could not be resolved|No plugin found|Unknown host/,
-      });
-      rmSync(trustStore, { force: true });
-      const store = ['-keystore', trustStore, '-storetype', 'PKCS12', '-storepass', 'changeit'];
-      build('keytool', ['-importcert', '-noprompt', '-alias', 'latchkey', '-file', certificate, ...store]);
-      const classPath = `${join(folder, 'classes')}:${readFileSync(join(folder, 'classpath'), 'utf8').trim()}`;
-      const trust = `-Djavax.net.ssl.trustStore=${trustStore} -Djavax.net.ssl.trustStorePassword=changeit`;
-      return { command: 'java', args: ['-cp', classPath, 'Client'], trust: { JDK_JAVA_OPTIONS: trust } };
+      throw new NotRun('there is no program for it');
     },
   },
 };
@@ -117,7 +111,7 @@ for (const transport of prepared.length > 0 ? ['http', 'TLS'] : []) {
   const service = await startService(transport);
   for (const { title, program } of prepared) {
     process.stdout.write(`\n=== ${title} over ${transport}\n`);
-    rows.push({ title, transport, ...(await run(program, transport, service.connectionString)) });
+    rows.push({ title, transport, ...(await run(program, transport, service.environment)) });
   }
   const { code, signal } = await stop(service);
   if (code !== 0) {
@@ -162,7 +156,7 @@ function javascript() {
   rows.push({ title: 'JavaScript', transport: 'http, TLS', ok, failed });
 }
 
-function python(requirements) {
+function python(program, requirements) {
   const folder = join(cache, requirements.replace('.txt', ''));
   const interpreter = join(folder, 'bin/python');
   need('python3', ['-m', 'venv', '--help']);
@@ -171,9 +165,43 @@ function python(requirements) {
   fetchPackages(interpreter, [...pip, '-r', join(sources, 'python', requirements)]);
   return {
     command: interpreter,
-    args: [join(sources, 'python/client.py')],
-    trust: { REQUESTS_CA_BUNDLE: certificate, SSL_CERT_FILE: certificate },
+    args: [join(sources, 'python', program)],
+    trust: {
+      GRPC_DEFAULT_SSL_ROOTS_FILE_PATH: certificate,
+      REQUESTS_CA_BUNDLE: certificate,
+      SSL_CERT_FILE: certificate,
+    },
   };
+}
+
+/** @param module folder below `test/clients`, with a go.mod of its own */
+function go(module) {
+  const folder = join(sources, module);
+  const program = join(cache, module, 'client');
+  need('go', ['version']);
+  fetchPackages('go', ['mod', 'download'], { cwd: folder });
+  build('go', ['build', '-o', program, '.'], { cwd: folder });
+  return { command: program, args: [], trust: { SSL_CERT_FILE: certificate } };
+}
+
+/** @param project folder below `test/clients`, with a pom.xml of its own */
+function java(project, mainClass) {
+  const folder = join(cache, project, 'build');
+  const trustStore = join(folder, 'truststore.p12');
+  for (const tool of ['java', 'javac']) need(tool, ['-version']);
+  need('mvn', ['--version']);
+  const maven = ['-q', '-B', `-DoutputFolder=${folder}`];
+  // Maven fetches and builds in one; that it found no package it says in these words.
+  build('mvn', [...maven, 'compile', 'dependency:build-classpath'], {
+    cwd: join(sources, project),
+    absent: /Could not (transfer|find) artifact|could not be resolved|No plugin found|Unknown host/,
+  });
+  rmSync(trustStore, { force: true });
+  const store = ['-keystore', trustStore, '-storetype', 'PKCS12', '-storepass', 'changeit'];
+  build('keytool', ['-importcert', '-noprompt', '-alias', 'latchkey', '-file', certificate, ...store]);
+  const classPath = `${join(folder, 'classes')}:${readFileSync(join(folder, 'classpath'), 'utf8').trim()}`;
+  const trust = `-Djavax.net.ssl.trustStore=${trustStore} -Djavax.net.ssl.trustStorePassword=changeit`;
+  return { command: 'java', args: ['-cp', classPath, mainClass], trust: { JDK_JAVA_OPTIONS: trust } };
 }
 
 function need(command, args) {
@@ -199,27 +227,37 @@ function build(command, args, { cwd = cache, absent } = {}) {
   throw absent?.test(output) ? new NotRun(`${reason}: no packages`) : new Error(reason);
 }
 
-/** A service of its own folder, with plain http or TLS; it prints a connection string for the key that it generated. */
+/**
+ * A service of its own folder: plain and without a token for Dapr's clients, or with TLS and with one. It prints a connection string
+ * for the key that it generated, and its addresses; `environment` has them as the clients read them.
+ */
 async function startService(transport) {
   const dataDir = join(tmpdir(), `latchkey-clients-${randomBytes(6).toString('hex')}`);
   dataDirs.add(dataDir);
-  const tls = transport === 'TLS' ? { TLS_CERT_FILE: certificate, TLS_KEY_FILE: certificateKey } : {};
+  const isTls = transport === 'TLS';
+  const tls = isTls ? { TLS_CERT_FILE: certificate, TLS_KEY_FILE: certificateKey } : {};
+  const token = isTls ? { DAPR_API_TOKEN: randomBytes(12).toString('hex') } : {};
   const child = spawn(process.execPath, [join(root, 'dist/src/main.js')], {
     cwd: root,
-    env: { PATH: process.env.PATH, PORT: '0', GRPC_PORT: 'off', DATA_DIR: dataDir, ...tls },
+    env: { PATH: process.env.PATH, PORT: '0', GRPC_PORT: '0', DATA_DIR: dataDir, ...tls, ...token },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   children.add(child);
   const exited = once(child, 'exit').then(([code, signal]) => ({ code, signal }));
   const log = [];
   createInterface(child.stderr).on('line', (line) => log.push(line));
-  const service = { child, exited, log, connectionString: '' };
+  const service = { child, exited, log, environment: { ...token } };
   const listening = new Promise((resolve) => {
     createInterface(child.stdout).on('line', (line) => {
       const data = /^ {2}Data +(.+)$/.exec(line);
       if (data) dataDirs.add(data[1]);
-      service.connectionString = /Endpoint=\S+/.exec(line)?.[0] ?? service.connectionString;
-      if (line.startsWith('listening on ')) resolve(true);
+      const connectionString = /Endpoint=\S+/.exec(line);
+      if (connectionString) service.environment.APPCONFIG_CONNECTION_STRING = connectionString[0];
+      const addresses = /^listening on (\S+) grpc (\S+)$/.exec(line);
+      if (!addresses) return;
+      service.environment.DAPR_HTTP_ENDPOINT = addresses[1];
+      service.environment.DAPR_GRPC_ENDPOINT = `${isTls ? 'https' : 'http'}://${addresses[2]}`;
+      resolve(true);
     });
   });
   const isUp = await Promise.race([listening, exited.then(() => false), after(SERVICE_SECONDS, child)]);
@@ -254,14 +292,14 @@ function cleanUp() {
 }
 
 /** Counts the facts that a program prints; one that ends badly without a failed fact has failed all the same. */
-async function run({ command, args, trust }, transport, connectionString) {
+async function run({ command, args, trust }, transport, environment) {
   const child = spawn(command, args, {
     cwd: cache,
     env: {
       ...process.env,
       ...(transport === 'TLS' ? trust : {}),
       PYTHONDONTWRITEBYTECODE: '1',
-      APPCONFIG_CONNECTION_STRING: connectionString,
+      ...environment,
     },
     stdio: ['ignore', 'pipe', 'inherit'],
   });

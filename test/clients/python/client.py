@@ -222,16 +222,16 @@ def _():
 
 @fact("a read of the past gives what was, one setting or a list")
 def _():
-    first = None
+    first = client.set_configuration_setting(setting("as-of", "old"))
 
     def is_second_over():
-        # The past is divided into seconds: only a write in a later one leaves the first as it was.
-        nonlocal first
-        first = client.set_configuration_setting(setting("as-of", "old"))
-        written = client.set_configuration_setting(setting("as-of", "new"))
-        return written.last_modified > first.last_modified
+        # Another setting, whose every write must alter something to get the time of the server.
+        tick = client.set_configuration_setting(setting("clock", str(uuid.uuid4())))
+        return tick.last_modified > first.last_modified
 
+    # The past is divided into seconds: only a write in a later one leaves the first as it was.
     wait_for(is_second_over)
+    client.set_configuration_setting(setting("as-of", "new"))
     assert value_of("as-of") == "new"
     assert value_of("as-of", accept_datetime=first.last_modified) == "old"
     before = first.last_modified - timedelta(hours=1)
