@@ -1,6 +1,7 @@
 import { type LoggerService } from '@nestjs/common';
-import { type DestinationStream, type Logger, pino } from 'pino';
+import { type DestinationStream, type Logger, type LoggerOptions, pino } from 'pino';
 import { PinoPretty } from 'pino-pretty';
+import { errorRecord } from './error-record.js';
 import { LogStream } from './log-stream.js';
 
 /** Injection token of the process-wide logger. */
@@ -14,12 +15,7 @@ export const LOGGER = Symbol('LOGGER');
  * @param format `json`, one object a line, or `pretty` for people
  */
 export function createLogger(level: string, format: 'json' | 'pretty'): Logger {
-  const options = {
-    level,
-    base: { pid: process.pid },
-    timestamp: isoTime,
-    formatters: { level: (label: string) => ({ level: label }) },
-  };
+  const options = loggerOptions(level);
   if (format === 'pretty') {
     const stream = PinoPretty({
       destination: 2,
@@ -31,6 +27,17 @@ export function createLogger(level: string, format: 'json' | 'pretty'): Logger {
     return pino(options, stream as DestinationStream);
   }
   return pino(options, new LogStream());
+}
+
+/** What pino is told, wherever the lines go. */
+export function loggerOptions(level: string): LoggerOptions {
+  return {
+    level,
+    base: { pid: process.pid },
+    timestamp: isoTime,
+    formatters: { level: (label: string) => ({ level: label }) },
+    serializers: { err: errorRecord },
+  };
 }
 
 let second = 0;
