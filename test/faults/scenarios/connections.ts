@@ -1,0 +1,215 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { type Context, type FaultTest } from '../harness/context';
+import { Deployment } from '../harness/deployment';
+import { HttpConnection } from '../harness/http-connection';
+import { KeyValueClient } from '../harness/key-value-client';
+import { LockClient } from '../harness/lock-client';
+import { TcpProxy } from '../harness/tcp-proxy';
+import { now, until } from '../harness/wait';
+
+const PUT_HEADERS = { 'content-type': 'application/vnd.microsoft.appconfig.kv+json' };
+const put = (connection: HttpConnection, key: string): ReturnType<HttpConnection['send']> =>
+  connection.send('PUT', `/kv/${key}?api-version=2023-11-01`, {
+    headers: PUT_HEADERS,
+    body: JSON.stringify({ value: `${now()}` }),
+  });
+
+/** The server ends all connections, again and again, while they are in use and while they rest. */
+export async function endConnections(context: Context, rounds: number): Promise<void> {
+  const { findings } = context;
+  const cluster = await context.cluster();
+  const deployment = await Deployment.start(cluster, context.build, { replicas: 2 });
+  let isOver = false;
+  let answers = 0;
+  const drive = async (number: number): Promise<void> => {
+    const client = new KeyValueClient(number, () => undefined);
+    for (let turn = 0; !isOver; turn++) {
+      const operation = await client.put(deployment.replica(number + turn), `ended-${number}`, `${number}-${turn}`);
+      if (operation.outcome === 'ok') answers++;
+    }
+    client.close();
+  };
+  // A waiter, so that the connection that listens is among those that end.
+  const locks = [0, 1].map((client) => new LockClient(client, () => undefined));
+  const held = await locks[0]!.acquire(deployment.replica(0), 'ended', { ttlMs: 600_000 });
+  const waits = locks[1]!.acquire(deployment.replica(1), 'ended', { ttlMs: 600_000, waitMs: 60_000 });
+  const load = Promise.all(Array.from({ length: 8 }, (_, number) => drive(number)));
+  let ended = 0;
+  for (let round = 0; round < rounds; round++) {
+    const goal = answers + 20;
+    await until('requests are answered', () => answers >= goal);
+    if (round === Math.floor(rounds / 2)) {
+      isOver = true;
+      // From here on all connections rest.
+      await load;
+      answers = Infinity;
+    }
+    const rows = await cluster.sql(
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1 AND pid <> pg_backend_pid()`,
+      [deployment.database],
+    );
+    ended += rows.length;
+    await until('ready again', async () => {
+      const statuses = await Promise.all(deployment.replicas.map((replica) => replica.status('/readyz')));
+      return statuses.every((status) => status === 200);
+    });
+  }
+  if (held.kind === 'granted') await locks[0]!.release(deployment.replica(0), held.grant);
+  const served = (await waits).kind;
+  locks.forEach((client) => client.close());
+  const running = deployment.replicas.filter((replica) => replica.isRunning).length;
+  const ends = deployment.unexpectedEnds;
+  await deployment.stop();
+  findings.atLeast('connections ended by the server', ended, rounds * 3);
+  findings.violated(
+    'processes that ended of it',
+    Array.from({ length: ends }, () => 'a replica ended by itself'),
+  );
+  findings.atLeast('replicas that still run', running, 2);
+  findings.atLeast('waiters that were served in the end', served === 'granted' ? 1 : 0, 1);
+}
+
+export const endedConnections: FaultTest = {
+  faults: ['F22'],
+  title: 'every database connection ended by the server, in use and at rest',
+  promises: ['P11', 'P16'],
+  lane: 'light',
+  run: (context) => endConnections(context, context.times(20, 200)),
+};
+
+/** All connections of the pool are busy with statements that do not answer. */
+export const fullPool: FaultTest = {
+  faults: ['F10'],
+  title: 'all database connections busy for 10 s',
+  promises: ['P14', 'P16'],
+  lane: 'light',
+  async run(context) {
+    const { findings } = context;
+    const cluster = await context.cluster();
+    const proxy = await TcpProxy.start('to the database', cluster.port);
+    const deployment = await Deployment.start(cluster, context.build, {
+      replicas: 1,
+      url: (database) => cluster.url(database, proxy.port),
+    });
+    const replica = deployment.replica(0);
+    const connections = Array.from({ length: 40 }, () => new HttpConnection(replica.port));
+    await Promise.all(connections.map((connection, index) => put(connection, `warm-${index}`)));
+    proxy.hold('down');
+    const busy = connections.slice(0, 10).map((connection, index) => put(connection, `busy-${index}`));
+    await pause(50);
+    let refused = 0;
+    let slowest = 0;
+    const wrong: string[] = [];
+    const untilMs = now() + 10_000;
+    const hammer = async (connection: HttpConnection, index: number): Promise<void> => {
+      for (let turn = 0; now() < untilMs; turn++) {
+        const startedAt = now();
+        const reply = await put(connection, `refused-${index}`);
+        if (now() > untilMs) return;
+        const text = reply.kind === 'answer' ? `${reply.status}` : reply.reason;
+        const isRefusal =
+          reply.kind === 'answer' &&
+          reply.status === 503 &&
+          reply.headers.has('retry-after') &&
+          reply.headers.has('retry-after-ms');
+        // After 8 s the busy ones are given up, and a place in the pool gets free for one that then is as busy.
+        const isUnknown = reply.kind === 'answer' && reply.text.includes('outcome-unknown');
+        if (!isRefusal) wrong.push(`while the pool was full: ${text}`);
+        else {
+          refused++;
+          if (!isUnknown) slowest = Math.max(slowest, now() - startedAt);
+        }
+      }
+    };
+    const alive = async (): Promise<void> => {
+      while (now() < untilMs) {
+        const startedAt = now();
+        const status = await replica.status('/healthz');
+        if (status !== 200) wrong.push(`/healthz answered ${status}`);
+        slowestHealth = Math.max(slowestHealth, now() - startedAt);
+        await pause(100);
+      }
+    };
+    let slowestHealth = 0;
+    await Promise.all([...connections.slice(10, 20).map(hammer), alive()]);
+    proxy.release();
+    const releasedAt = now();
+    const probe = new HttpConnection(replica.port);
+    await until('it serves again', async () => {
+      const reply = await put(probe, 'again');
+      return reply.kind === 'answer' && reply.status === 200;
+    });
+    const recoveredMs = now() - releasedAt;
+    const late = await Promise.all(busy);
+    [...connections, probe].forEach((connection) => connection.close());
+    const ends = deployment.unexpectedEnds;
+    await deployment.stop();
+    proxy.close();
+    findings.atLeast('requests refused with 503 and when to come again', refused, 50);
+    findings.violated('other answers', wrong);
+    // 500 ms of waiting for a connection, and what a busy machine adds.
+    findings.atMost('slowest refusal, ms', slowest, 1_500);
+    findings.atMost('slowest /healthz, ms', slowestHealth, 1_000);
+    findings.none('requests that hung', late.filter((reply) => reply.kind !== 'answer').length);
+    findings.atMost('serves again after, ms', recoveredMs, 2_000);
+    findings.none('replicas that ended by themselves', ends);
+  },
+};
+
+/** Each packet from and to the database takes its time. */
+export const slowDatabase: FaultTest = {
+  faults: ['F9'],
+  title: 'database slow by 200 ms, then by 2 s',
+  promises: ['P14'],
+  lane: 'light',
+  async run(context) {
+    const { findings } = context;
+    const cluster = await context.cluster();
+    const proxy = await TcpProxy.start('to the database', cluster.port);
+    const deployment = await Deployment.start(cluster, context.build, {
+      replicas: 1,
+      url: (database) => cluster.url(database, proxy.port),
+    });
+    const replica = deployment.replica(0);
+    const wrong: string[] = [];
+    // All of the pool is open when it gets slow.
+    const warm = Array.from({ length: 20 }, () => new HttpConnection(replica.port));
+    await Promise.all(warm.map((connection, index) => put(connection, `warm-${index}`)));
+    warm.forEach((connection) => connection.close());
+    for (const delayMs of [200, 2_000]) {
+      proxy.delayMs = delayMs / 2;
+      await replica.vitals();
+      const untilMs = now() + context.times(15_000, 30_000);
+      let served = 0;
+      let refused = 0;
+      let slowest = 0;
+      await Promise.all(
+        Array.from({ length: 64 }, async (_, index) => {
+          const connection = new HttpConnection(replica.port);
+          while (now() < untilMs) {
+            const startedAt = now();
+            const reply = await put(connection, `slow-${index}`);
+            slowest = Math.max(slowest, now() - startedAt);
+            if (reply.kind !== 'answer') wrong.push(`at +${delayMs} ms: ${reply.reason}`);
+            else if (reply.status === 200) served++;
+            else if (reply.status === 503 && reply.headers.has('retry-after')) {
+              refused++;
+              await pause(Number(reply.headers.get('retry-after-ms') ?? 500));
+            } else wrong.push(`at +${delayMs} ms: ${reply.status} ${reply.text}`);
+          }
+          connection.close();
+        }),
+      );
+      const { loopDelayP99Ms } = await replica.vitals();
+      findings.atLeast(`+${delayMs} ms: requests served`, served, 10);
+      findings.tell(`+${delayMs} ms: refused with Retry-After`, refused);
+      findings.atMost(`+${delayMs} ms: slowest answer, ms`, slowest, 10_000);
+      findings.atMost(`+${delayMs} ms: event-loop delay p99, ms`, loopDelayP99Ms, 100);
+    }
+    const ends = deployment.unexpectedEnds;
+    await deployment.stop();
+    proxy.close();
+    findings.violated('other answers', wrong);
+    findings.none('replicas that ended by themselves', ends);
+  },
+};
