@@ -1,14 +1,19 @@
-// Sends one statement over and over on several connections of the plain driver; prints statements per second.
-import { randomBytes, randomUUID } from 'node:crypto';
+// Sends statements in turn, over and over, on several connections of the plain driver; prints how often per second all were answered.
+import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { text } from 'node:stream/consumers';
 import pg from 'pg';
 
 const [connections, seconds] = process.argv.slice(2).map(Number);
-const { address, statement } = JSON.parse(await text(process.stdin));
-const values = {
-  get: () => [`bench/${Math.ceil(Math.random() * 1000)}`, ''],
+const { address, statements } = JSON.parse(await text(process.stdin));
+const key = () => `bench/${String(Math.ceil(Math.random() * 1000)).padStart(4, '0')}`;
+const storedKey = (index) => Buffer.from(`bench/driver/${index}`);
+const digest = (index) => createHash('sha256').update(storedKey(index)).digest();
+const owner = (index) => Buffer.from(`client-${index}`);
+/** By the statement's name; each gets the number of its connection. */
+const VALUES = {
+  get: () => [key(), ''],
   put: () => [
-    `bench/${Math.ceil(Math.random() * 1000)}`,
+    key(),
     '',
     randomBytes(32).toString('base64url'),
     'bench',
@@ -22,16 +27,19 @@ const values = {
     null,
     false,
   ],
-}[statement.kind];
+  lease_try: (index) => [digest(index), storedKey(index), owner(index), 60_000, null, null, 'bench', randomUUID(), 0],
+  lease_release: (index) => [digest(index), owner(index), null, null, 'bench', randomUUID()],
+};
 
 let done = 0;
 const until = Date.now() + seconds * 1000;
 await Promise.all(
-  Array.from({ length: connections }, async () => {
+  Array.from({ length: connections }, async (_, index) => {
     const client = new pg.Client(address);
     await client.connect();
-    for (; Date.now() < until; done++)
-      await client.query({ name: statement.kind, text: statement.text, values: values() });
+    for (; Date.now() < until; done++) {
+      for (const { name, text } of statements) await client.query({ name, text, values: VALUES[name](index) });
+    }
     await client.end();
   }),
 );

@@ -13,7 +13,7 @@ export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 export const require = createRequire(import.meta.url);
 export const KEY = { id: 'bench', secret: Buffer.from('a secret for benchmarks').toString('base64') };
 
-const has = (program) => spawnSync('which', [program]).status === 0;
+export const has = (program) => spawnSync('which', [program]).status === 0;
 export const canPin = has('taskset') && cpus().length > 1;
 export const hasPgbench = has('pgbench');
 
@@ -22,9 +22,26 @@ export const SERVER_CORE = 0;
 export const OTHER_CORE = 1;
 export const pinned = (core, command) => (canPin ? ['taskset', '-c', String(core), ...command] : command);
 
-export function start(core, command, env = {}) {
+/** What still runs, or lies about, when a benchmark fails or is interrupted goes down with it. */
+const children = new Set();
+const folders = new Set();
+process.on('exit', () => {
+  children.forEach((child) => child.kill('SIGTERM'));
+  folders.forEach(remove);
+});
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => process.exit(1));
+
+/** @param options.endsWithUs true for a program that ends by itself, in good order, when its standard input does */
+export function start(core, command, env = {}, { endsWithUs = false } = {}) {
   const [program, ...args] = pinned(core, command);
-  return spawn(program, args, { cwd: root, env: { ...process.env, ...env }, stdio: ['pipe', 'pipe', 'inherit'] });
+  const child = spawn(program, args, {
+    cwd: root,
+    env: { ...process.env, ...env },
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  if (!endsWithUs) children.add(child);
+  child.once('exit', () => children.delete(child));
+  return child;
 }
 
 export async function firstOutput(child, pattern) {
@@ -41,7 +58,7 @@ export async function firstOutput(child, pattern) {
 }
 
 export async function stop(child, signal = 'SIGINT') {
-  if (child.exitCode !== null) return;
+  if (child.exitCode !== null || child.signalCode !== null) return;
   child.kill(signal);
   await once(child, 'exit');
 }
@@ -50,9 +67,13 @@ export async function stop(child, signal = 'SIGINT') {
 export function newFolder() {
   const folder = mkdtempSync(join(tmpdir(), 'latchkey-bench-'));
   chmodSync(folder, 0o755);
+  folders.add(folder);
   return folder;
 }
-export const remove = (folder) => rmSync(folder, { recursive: true, force: true });
+export function remove(folder) {
+  rmSync(folder, { recursive: true, force: true });
+  folders.delete(folder);
+}
 
 /** One request as bytes, signed like the official clients sign. */
 export function signed(port, method, path, { body = '', headers = {} } = {}) {
@@ -86,16 +107,43 @@ export async function sendOnce(port, request) {
   if (status !== '200') throw new Error(`priming was answered ${status}`);
 }
 
-export async function load(port, connections, seconds, requests) {
-  const child = start(OTHER_CORE, [process.execPath, 'bench/load.mjs', port, connections, seconds].map(String));
-  child.stdin.end(requests.map((bytes) => bytes.toString('base64')).join('\n'));
+export const load = (port, connections, seconds, requests) =>
+  generate(
+    ['bench/load.mjs', port, connections, seconds],
+    requests.map((bytes) => bytes.toString('base64')).join('\n'),
+  );
+
+/** @param contention `own`, `hot` or `hot-waiting`: see the generator */
+export const loadLocks = (way, port, clients, seconds, contention) =>
+  generate(['bench/lock-load.mjs', way, port, clients, seconds, contention], '');
+
+/** Runs a load generator to its end. @returns what it measured */
+async function generate(args, input) {
+  const child = start(OTHER_CORE, [process.execPath, ...args.map(String)]);
+  child.stdin.end(input);
   let text = '';
   for await (const chunk of child.stdout) text += chunk;
   return JSON.parse(text);
 }
 
-/** Runs a statement of ours under pgbench, on the server's core, so that it meets PostgreSQL as the service does. */
-export function pgbench(address, script, connections, seconds) {
+/**
+ * pgbench has no text variables, so each parameter becomes an expression over its numbers. It also takes every `:word` for a variable
+ * of its own, in literals too.
+ *
+ * @param expressions in the order of the statement's parameters
+ */
+export function pgbenchStatement(statement, expressions) {
+  const text = statement.text
+    .replace(/'[^']*'/g, (literal) => (literal.includes(':') ? `E${literal.replaceAll(':', '\\x3a')}` : literal))
+    .replace(/\$(\d+)/g, (_, index) => `(${expressions[Number(index) - 1]})`);
+  return `${text.replaceAll('\n', ' ')};\n`;
+}
+
+/**
+ * Runs statements of ours under pgbench, on the server's core and with the service's session settings, so that they meet PostgreSQL as
+ * the service's do. @returns how often per second all of the script was run
+ */
+function pgbench(address, script, connections, seconds) {
   const folder = newFolder();
   const file = join(folder, 'statement.sql');
   writeFileSync(file, script);
@@ -122,7 +170,7 @@ export function pgbench(address, script, connections, seconds) {
   const [program, ...rest] = pinned(SERVER_CORE, ['pgbench', ...args.map(String)]);
   try {
     const output = execFileSync(program, rest, {
-      env: { ...process.env, PGPASSWORD: address.password },
+      env: { ...process.env, PGPASSWORD: address.password, PGOPTIONS: sessionOptions(address) },
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'ignore'],
     });
@@ -133,12 +181,31 @@ export function pgbench(address, script, connections, seconds) {
 }
 
 /** The same by a bare loop over the driver, where pgbench is not installed. */
-export async function driverLoop(address, statement, connections, seconds) {
+async function driverLoop(address, statements, connections, seconds) {
   const child = start(SERVER_CORE, [process.execPath, 'bench/driver-loop.mjs', String(connections), String(seconds)]);
-  child.stdin.end(JSON.stringify({ address, statement }));
+  child.stdin.end(JSON.stringify({ address: { ...address, options: sessionOptions(address) }, statements }));
   let text = '';
   for await (const chunk of child.stdout) text += chunk;
   return Number(text);
+}
+
+/**
+ * PostgreSQL alone: the service's own statements without the service.
+ *
+ * @param script for pgbench
+ * @param statements `{ name, text }` for the driver; the name also says which values they take
+ */
+export async function database(address, script, statements, connections, seconds) {
+  const run = hasPgbench
+    ? pgbench(address, script, connections, seconds)
+    : driverLoop(address, statements, connections, seconds);
+  return { perSecond: await run };
+}
+export const databaseName = hasPgbench ? 'pgbench' : 'driver loop';
+
+function sessionOptions(address) {
+  const { dataSourceOptions } = require('../dist/src/database/connection.js');
+  return dataSourceOptions(address, { poolMax: 1 }).extra.options;
 }
 
 export function machine() {
@@ -155,5 +222,21 @@ export function machine() {
 /** Resident memory of a process in MB. */
 export const residentMb = (pid) =>
   Math.round(Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]) / 1024);
+
+/** Runs all cells once per round, in turn, so that whatever else the machine does meets all of them. @returns results per cell */
+export async function inRounds(cells, rounds) {
+  const results = Object.fromEntries(Object.keys(cells).map((name) => [name, []]));
+  for (let round = 1; round <= rounds; round++) {
+    for (const [name, measureCell] of Object.entries(cells)) {
+      const result = await measureCell();
+      results[name].push(result);
+      const { perSecond, ...rest } = result;
+      process.stderr.write(
+        `round ${round}  ${name.padEnd(44)} ${String(perSecond).padStart(8)}/s  ${JSON.stringify(rest)}\n`,
+      );
+    }
+  }
+  return results;
+}
 
 export const median = (numbers) => [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)];
