@@ -20,6 +20,6 @@ COPY package.json ./
 RUN mkdir -m 700 /data && chown node:node /data
 VOLUME /data
 USER node
-EXPOSE 8080
+EXPOSE 8080 50001
 # Not through npm: the service itself must get the signal to stop.
 CMD ["node", "dist/src/main.js"]

@@ -76,8 +76,9 @@ describe('docker-compose.yml', () => {
     for (const secret of used) expect(existsSync(join(folder, compose.secrets[secret]!.file))).toBe(true);
   });
 
-  it('publishes the port that the service listens on', () => {
-    expect(latchkey.ports!.map((port) => port.split(':').at(-1))).toEqual([String(settings().port)]);
+  it('publishes the ports that the service listens on, to this machine only', () => {
+    const { port, grpcPort } = settings();
+    expect(latchkey.ports).toEqual([port, grpcPort].map((number) => `127.0.0.1:${number}:${number}`));
   });
 
   it.each([

@@ -5,6 +5,8 @@ import { type AzureAnswer, type AzureRequestOptions } from '../support/azure-htt
 import { startApp, type TestApp } from '../support/start-app';
 
 const PROBLEM = 'application/problem+json; charset=utf-8';
+/** Of refusals on paths that are the content tree's. */
+const CONTENT = 'application/json; charset=utf-8';
 /** What would show that an error came from the inside. */
 const INSIDES =
   /\bat .*\(|node_modules|\.ts\b|SELECT |INSERT |UPDATE |key_value|postgres|pg_|QueryFailed|TypeError|Error:/;
@@ -58,7 +60,10 @@ function expectProperAnswer(
   const id = header('x-ms-request-id');
   if (id !== undefined && (method === 'PUT' || method === 'DELETE')) refusedWrites.push(id);
   if (body === '') expect(header('content-type')).toBe(method === 'HEAD' ? header('content-type') : undefined);
-  else {
+  else if (id === undefined && header('content-type') === CONTENT) {
+    expect(JSON.parse(body)).toMatchObject({ type: expect.stringMatching(/^[A-Z]\w+$/), message: expect.any(String) });
+    expect(body).not.toMatch(INSIDES);
+  } else {
     expect(header('content-type')).toBe(PROBLEM);
     const problem = JSON.parse(body) as Record<string, unknown>;
     expect(problem).toMatchObject({ status, title: expect.any(String) });

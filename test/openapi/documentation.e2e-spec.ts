@@ -1,4 +1,5 @@
 import { Dispatcher } from '../../src/http/dispatcher';
+import { describedPath } from '../../src/openapi/documentation';
 import { startApp, type TestApp } from '../support/start-app';
 
 describe('/openapi.json', () => {
@@ -14,7 +15,7 @@ describe('/openapi.json', () => {
       Record<string, { summary: string; responses: object; parameters: { name: string }[] }>
     >(json.paths);
     const served = [...app.app.get(Dispatcher).routes()].flatMap(({ surface, route }) => {
-      const path = `/${route.pattern.replace(/[*:](\w+)/g, '{$1}')}`;
+      const path = describedPath(surface.name, route.pattern);
       const methods =
         route.method === 'GET' && surface.name === 'azure' ? ['get', 'head'] : [route.method.toLowerCase()];
       return methods.map((method) => `${method} ${path}`);
