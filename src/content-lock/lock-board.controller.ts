@@ -3,6 +3,7 @@ import { NativeAuthGuard } from '../auth/native-auth.guard.js';
 import { AuditLog } from '../events/audit-log.js';
 import { type Answer } from '../http/answer.js';
 import { ApiRequest } from '../http/api-request.js';
+import { parseReason } from '../http/native/page-query.js';
 import { decodePathSegment } from '../http/query-string.js';
 import { Needs, SurfaceController } from '../http/surface-controller.decorator.js';
 import { Describe } from '../openapi/describe.decorator.js';
@@ -10,7 +11,7 @@ import { ContentLockService } from './content-lock.service.js';
 import { boardRead, endedByForce } from './lock-audit.js';
 import { brokenAnswer, listAnswer } from './lock-board.answers.js';
 import { BREAK_CONTENT_LOCK, LIST_CONTENT_LOCKS } from './lock-board.openapi.js';
-import { parseBreakReason, parseLockBoardQuery } from './rules/lock-board-query.js';
+import { parseLockBoardQuery } from './rules/lock-board-query.js';
 
 /** `/api/v1/content-locks` (native API contract section 2): who holds which object, and an end to it. Shows no tokens. */
 @SurfaceController('native', NativeAuthGuard)
@@ -36,7 +37,7 @@ export class LockBoardController {
   @Needs('force')
   async breakLock(request: ApiRequest): Promise<Answer> {
     const uid = decodePathSegment(request.params['uid']!);
-    const reason = parseBreakReason(request.query);
+    const reason = parseReason(request.query);
     const { lock, object } = await this.locks.breakLock(uid);
     await this.auditLog.record(endedByForce(request, 'lock-broken', object.path, lock, reason));
     return brokenAnswer(lock, object);

@@ -1,5 +1,5 @@
 import { type OperationDescription, type Parameter, type Schema } from '../openapi/describe.decorator.js';
-import { DEFAULT_LIMIT, MAX_LIMIT } from './rules/lock-board-query.js';
+import { DEFAULT_LIMIT, MAX_LIMIT } from '../http/native/page-query.js';
 
 const text: Schema = { type: 'string' };
 

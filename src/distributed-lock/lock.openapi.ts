@@ -1,5 +1,5 @@
 import { type OperationDescription, type Parameter, type Schema } from '../openapi/describe.decorator.js';
-import { DEFAULT_LIMIT, MAX_LIMIT } from './rules/lock-query.js';
+import { DEFAULT_LIMIT, MAX_LIMIT } from '../http/native/page-query.js';
 
 /** What the OpenAPI document says of our own lock routes; kept beside the controllers so that these stay short. */
 

@@ -1,5 +1,5 @@
 import { type OperationDescription, type Parameter, type Schema } from '../openapi/describe.decorator.js';
-import { DEFAULT_LIMIT, MAX_LIMIT } from './audit.requests.js';
+import { DEFAULT_LIMIT, MAX_LIMIT } from '../http/native/page-query.js';
 
 const query = (name: string, description: string, schema: Schema = { type: 'string' }): Parameter => ({
   name,

@@ -1,3 +1,4 @@
+import { parseLimit } from '../http/native/page-query.js';
 import { type QueryString } from '../http/query-string.js';
 import { invalidArgument } from '../problem/catalogue.js';
 import { decodePosition, type Position } from './audit-page.js';
@@ -15,9 +16,6 @@ export interface AuditQuery {
 
 export type TargetFilter = { readonly kind: 'any' } | { readonly kind: 'exact' | 'prefix'; readonly text: string };
 
-export const DEFAULT_LIMIT = 100;
-export const MAX_LIMIT = 1000;
-
 /** @throws Problem `invalid-argument` that names the parameter */
 export function auditQueryFrom(query: QueryString): AuditQuery {
   const since = query.first('since');
@@ -28,7 +26,7 @@ export function auditQueryFrom(query: QueryString): AuditQuery {
     surface: query.first('surface') ?? null,
     target: parseTarget(query.first('target')),
     after: after === undefined ? null : parseAfter(after),
-    limit: parseLimit(query.first('limit')),
+    limit: parseLimit(query),
   };
 }
 
@@ -42,13 +40,6 @@ function parseAfter(text: string): Position {
   const position = decodePosition(text);
   if (!position) throw invalidArgument('after', 'after: not a value that "next" had');
   return position;
-}
-
-function parseLimit(text: string | undefined): number {
-  if (text === undefined) return DEFAULT_LIMIT;
-  const limit = /^\d{1,4}$/.test(text) ? Number(text) : 0;
-  if (limit < 1 || limit > MAX_LIMIT) throw invalidArgument('limit', `limit: a whole number from 1 to ${MAX_LIMIT}`);
-  return limit;
 }
 
 const DATE = /^([1-9]\d{3})-(\d\d)-(\d\d)$/;

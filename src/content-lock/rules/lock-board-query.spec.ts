@@ -1,6 +1,7 @@
 import { parseQuery } from '../../http/query-string.js';
 import { Problem } from '../../problem/problem.js';
-import { parseBreakReason, parseLockBoardQuery } from './lock-board-query.js';
+import { parseReason } from '../../http/native/page-query.js';
+import { parseLockBoardQuery } from './lock-board-query.js';
 
 function parameterAtFault(act: () => unknown): string | undefined {
   try {
@@ -41,12 +42,12 @@ describe('parseLockBoardQuery', () => {
   });
 });
 
-describe('parseBreakReason', () => {
+describe('parseReason', () => {
   it('is needed, trimmed and bounded by characters', () => {
-    expect(parseBreakReason(parseQuery('reason=%20on+holiday%20'))).toBe('on holiday');
-    expect(parseBreakReason(parseQuery(`reason=${encodeURIComponent('😀'.repeat(1000))}`))).toHaveLength(2000);
+    expect(parseReason(parseQuery('reason=%20on+holiday%20'))).toBe('on holiday');
+    expect(parseReason(parseQuery(`reason=${encodeURIComponent('😀'.repeat(1000))}`))).toHaveLength(2000);
     for (const query of ['', 'reason=', 'reason=%20%09', `reason=${'a'.repeat(1001)}`]) {
-      expect(parameterAtFault(() => parseBreakReason(parseQuery(query)))).toBe('reason');
+      expect(parameterAtFault(() => parseReason(parseQuery(query)))).toBe('reason');
     }
   });
 });

@@ -8,13 +8,18 @@ import { type LeaseAuthor } from '../../lease/lease.js';
 import { LockStores } from '../../lease/lock-stores.js';
 import { Describe } from '../../openapi/describe.decorator.js';
 import { toProblem } from '../../problem/to-problem.js';
-import { DistributedLockService, type ReleaseOutcome } from '../distributed-lock.service.js';
+import { DistributedLockService } from '../distributed-lock.service.js';
 import { TRY_LOCK, UNLOCK } from './dapr.openapi.js';
 import { lockCallFrom, unlockCallFrom } from './dapr-lock.requests.js';
-import { checkLock, checkUnlock, lockFailed, type LockRefusal, publicCause, unlockFailed } from './lock-checks.js';
-
-/** WIRE-STABLE: numbers of Dapr's `UnlockResponse.Status`. */
-const UNLOCK_STATUS: Readonly<Record<ReleaseOutcome, number>> = { released: 0, 'not-held': 1, 'held-by-other': 2 };
+import {
+  checkLock,
+  checkUnlock,
+  lockFailed,
+  type LockRefusal,
+  publicCause,
+  UNLOCK_STATUS,
+  unlockFailed,
+} from './lock-checks.js';
 
 /**
  * Dapr's two lock calls (contract sections 1 to 3). Losing is an answer of 200. `v1.0-alpha` is not Dapr's; its own reference page

@@ -1,3 +1,4 @@
+import { type ReleaseOutcome } from '../distributed-lock.service.js';
 import { KEY_SEPARATOR, type LockStore, type LockStores } from '../../lease/lock-stores.js';
 import { toProblem } from '../../problem/to-problem.js';
 
@@ -100,3 +101,10 @@ function notFound(storeName: string): LockRefusal {
     message: `lock store ${storeName} not found`,
   };
 }
+
+/** WIRE-STABLE: numbers of Dapr's `UnlockResponse.Status`. */
+export const UNLOCK_STATUS: Readonly<Record<ReleaseOutcome, number>> = {
+  released: 0,
+  'not-held': 1,
+  'held-by-other': 2,
+};

@@ -1,5 +1,5 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
 import { Metadata, type ServerInterceptor, ServerInterceptingCall, status } from '@grpc/grpc-js';
+import { SharedSecret } from '../../auth/shared-secret.js';
 import { type Metrics } from '../../metrics/metrics.js';
 import { statusWithErrorInfo } from './error-info.js';
 
@@ -8,16 +8,13 @@ const UNAUTHORIZED = 'Unauthorized';
 const MISSING = 'missing api token in request metadata';
 const MISMATCH = 'authentication error: api token mismatch';
 
-/** Of equal length whatever is given, so that the comparison takes the same time for every guess. */
-const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
-
 /** Lets only calls with the token reach a method, or the answer that there is no such method (distributed-lock contract section 5). */
 export function apiTokenInterceptor(token: string, metrics: Metrics): ServerInterceptor {
-  const expected = digest(token);
+  const expected = new SharedSecret(token);
   const fault = (metadata: Metadata): string | undefined => {
     const [given] = metadata.get(TOKEN_KEY);
     if (given === undefined) return MISSING;
-    return timingSafeEqual(digest(String(given)), expected) ? undefined : MISMATCH;
+    return expected.equals(String(given)) ? undefined : MISMATCH;
   };
   return (_method, call) =>
     new ServerInterceptingCall(call, {

@@ -15,14 +15,12 @@ import {
   type LockRefusal,
   publicCause,
   type UnlockCall,
+  UNLOCK_STATUS,
   unlockFailed,
 } from '../dapr/lock-checks.js';
-import { DistributedLockService, type ReleaseOutcome } from '../distributed-lock.service.js';
+import { DistributedLockService } from '../distributed-lock.service.js';
 import { callId, type GrpcCall, loggedCall } from './grpc-call.js';
 import { GrpcStatus, GrpcStatusFilter } from './grpc-status.js';
-
-/** WIRE-STABLE: numbers of `UnlockResponse.Status`. */
-const UNLOCK_STATUS: Readonly<Record<ReleaseOutcome, number>> = { released: 0, 'not-held': 1, 'held-by-other': 2 };
 
 /** Dapr's calls over gRPC. Messages are those of `dapr.proto`, their names in camel case, absent fields at protobuf's defaults. */
 @Controller()

@@ -1,13 +1,9 @@
 import { type HolderClaim } from '../../lease/lease.js';
+import { parseLimit, parseReason } from '../../http/native/page-query.js';
 import { type QueryString } from '../../http/query-string.js';
 import { invalidArgument } from '../../problem/catalogue.js';
 import { parseFence } from './fence.js';
-import { checkOwner, isLongerThan } from './lock-names.js';
-
-export const DEFAULT_LIMIT = 100;
-export const MAX_LIMIT = 1000;
-/** Characters of the reason for a force, as many as the audit log keeps. */
-const MAX_REASON_LENGTH = 1000;
+import { checkOwner } from './lock-names.js';
 
 /** What a page of locks is asked for. An empty parameter counts as absent, and of a repeated one the first counts. */
 export interface LockPageQuery {
@@ -25,7 +21,7 @@ export function parseLockPageQuery(query: QueryString): LockPageQuery {
       state: parseState(query.first('state')),
     },
     after: query.first('after') ?? null,
-    limit: parseLimit(query.first('limit')),
+    limit: parseLimit(query),
   };
 }
 
@@ -45,9 +41,7 @@ export function parseForceReason(query: QueryString, fence: string | undefined):
   if (fence !== undefined || query.first('owner') !== undefined) {
     throw invalidArgument('force', 'A force names no holder: leave out `owner` and `Lock-Fence`.');
   }
-  const reason = query.first('reason')?.trim() ?? '';
-  if (reason !== '' && !isLongerThan(reason, MAX_REASON_LENGTH)) return reason;
-  throw invalidArgument('reason', `1 to ${MAX_REASON_LENGTH} characters.`);
+  return parseReason(query);
 }
 
 /**
@@ -70,11 +64,4 @@ function parseState(text: string | undefined): 'held' | 'free' | null {
   if (text === undefined) return null;
   if (text === 'held' || text === 'free') return text;
   throw invalidArgument('state', '"held" or "free".');
-}
-
-function parseLimit(text: string | undefined): number {
-  if (text === undefined) return DEFAULT_LIMIT;
-  const limit = /^\d{1,4}$/.test(text) ? Number(text) : 0;
-  if (limit >= 1 && limit <= MAX_LIMIT) return limit;
-  throw invalidArgument('limit', `A whole number from 1 to ${MAX_LIMIT}.`);
 }
