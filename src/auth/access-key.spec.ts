@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto';
 import { inspect } from 'node:util';
 import { AccessKeyStore, createAccessKey } from './access-key.js';
 import { accessKeyPrincipal } from './principal.js';
@@ -24,7 +25,7 @@ describe('AccessKeyStore', () => {
 
 describe('createAccessKey', () => {
   it('decodes the secret and never prints it', () => {
-    expect(first.secret.export().toString()).toBe('hush-hush');
+    expect(first.secret.sign('text')).toBe(createHmac('sha256', 'hush-hush').update('text').digest('base64'));
     expect(inspect(first, { depth: 5 }) + JSON.stringify(first)).not.toMatch(/aHVzaC1odXNo|hush/);
   });
 });

@@ -1,17 +1,17 @@
-import { createSecretKey, type KeyObject } from 'node:crypto';
+import { SigningKey } from './signing-key.js';
 
-/** One access key of the configuration API. The secret is kept as a `KeyObject`: it cannot be printed by accident and signs faster. */
+/** One access key of the configuration API. */
 export interface AccessKey {
   /** What clients send as `Credential`; may hold `:`, `/`, `+` and `-`. */
   readonly id: string;
-  readonly secret: KeyObject;
+  readonly secret: SigningKey;
   /** True when only GET and HEAD are allowed (Azure contract section 9.1). */
   readonly isReadOnly: boolean;
 }
 
 /** @param secret the shared secret in base64, as it stands in a connection string */
 export function createAccessKey(id: string, secret: string, isReadOnly: boolean): AccessKey {
-  return { id, secret: createSecretKey(secret, 'base64'), isReadOnly };
+  return { id, secret: new SigningKey(Buffer.from(secret, 'base64')), isReadOnly };
 }
 
 /** The access keys that are valid now, in memory, found by id. Who may change them, and where they are stored, is decided elsewhere. */

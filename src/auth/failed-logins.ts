@@ -5,7 +5,7 @@ import { LOGGER } from '../logging/logger.js';
 import { Metrics } from '../metrics/metrics.js';
 import { tooManyFailedLogins } from '../problem/catalogue.js';
 import { networkOf } from './address.js';
-import { BoundedMap } from './bounded-map.js';
+import { BoundedMap } from '../memory/bounded-map.js';
 
 const WINDOW_MS = 60_000;
 /** Addresses that are remembered. Somebody with more of them than that is not held up by counting addresses. */

@@ -3,7 +3,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { CREDENTIALS, type Credentials } from '../config/credentials.js';
 import { Settings, type UserRole, type UserSetting } from '../config/settings.js';
 import { Metrics } from '../metrics/metrics.js';
-import { BoundedMap } from './bounded-map.js';
+import { BoundedMap } from '../memory/bounded-map.js';
 import { HashingQueue } from './hashing-queue.js';
 
 /** Somebody who logs in, as the rest of the service knows them. */
