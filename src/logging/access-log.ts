@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { type Logger } from 'pino';
-import { LOGGER } from './logger.js';
+import { isoTime, lineStream, LOGGER } from './logger.js';
+import { type LogStream } from './log-stream.js';
 
 /** What the log shows of a request. Never a header's value but the client's own request id: headers carry credentials. */
 interface LoggedRequest {
@@ -16,24 +17,19 @@ interface LoggedRequest {
 @Injectable()
 export class AccessLog {
   private readonly isEnabled: boolean;
+  private readonly lines: LogStream | undefined;
 
   constructor(@Inject(LOGGER) private readonly logger: Logger) {
     this.isEnabled = logger.isLevelEnabled('info');
+    this.lines = lineStream(logger);
   }
 
   /** @param startedAt `performance.now()` when the request arrived */
   write(request: LoggedRequest, status: number, startedAt: number): void {
     if (!this.isEnabled) return;
-    this.logger.info({
-      requestId: request.id,
-      clientRequestId: request.header('x-ms-client-request-id'),
-      method: request.method,
-      target: request.target,
-      status,
-      ms: Math.round((performance.now() - startedAt) * 10) / 10,
-      actor: request.principal?.name,
-      address: request.remoteAddress,
-    });
+    const record = accessRecord(request, status, performance.now() - startedAt);
+    if (this.lines) this.lines.write(accessLine(record));
+    else this.logger.info(record);
   }
 
   failure(request: LoggedRequest, error: unknown): void {
@@ -42,4 +38,32 @@ export class AccessLog {
       'request failed',
     );
   }
+}
+
+/** The members of a line, in their order. */
+interface AccessRecord {
+  readonly requestId: string;
+  readonly clientRequestId: string | undefined;
+  readonly method: string;
+  readonly target: string;
+  readonly status: number;
+  readonly ms: number;
+  readonly actor: string | undefined;
+  readonly address: string;
+}
+
+const accessRecord = (request: LoggedRequest, status: number, ms: number): AccessRecord => ({
+  requestId: request.id,
+  clientRequestId: request.header('x-ms-client-request-id'),
+  method: request.method,
+  target: request.target,
+  status,
+  ms: Math.round(ms * 10) / 10,
+  actor: request.principal?.name,
+  address: request.remoteAddress,
+});
+
+/** The line that the logger itself would write for a record. Members that are undefined are left out. */
+export function accessLine(record: AccessRecord): string {
+  return `{"level":"info"${isoTime()},"pid":${process.pid},${JSON.stringify(record).slice(1)}\n`;
 }

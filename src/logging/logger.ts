@@ -1,5 +1,5 @@
 import { type LoggerService } from '@nestjs/common';
-import { type DestinationStream, type Logger, type LoggerOptions, pino } from 'pino';
+import { type DestinationStream, type Logger, type LoggerOptions, pino, symbols } from 'pino';
 import { PinoPretty } from 'pino-pretty';
 import { errorRecord } from './error-record.js';
 import { LogStream } from './log-stream.js';
@@ -40,11 +40,20 @@ export function loggerOptions(level: string): LoggerOptions {
   };
 }
 
+/**
+ * What takes whole lines where the log is JSON: a line that is written for every request costs less when it is put together for what it
+ * holds. Undefined where lines are laid out for people.
+ */
+export function lineStream(logger: Logger): LogStream | undefined {
+  const stream: unknown = (logger as unknown as Record<symbol, unknown>)[symbols.streamSym];
+  return stream instanceof LogStream ? stream : undefined;
+}
+
 let second = 0;
 let secondText = '';
 
-/** ISO 8601 as pino writes it, but made anew only once a second. */
-function isoTime(): string {
+/** A record's time as its second member: ISO 8601 as pino writes it, but made anew only once a second. */
+export function isoTime(): string {
   const now = Date.now();
   const nowSecond = Math.floor(now / 1000);
   if (nowSecond !== second) {
