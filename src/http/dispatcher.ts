@@ -28,6 +28,16 @@ const MAX_TARGET_LENGTH = 16_384;
 /** Headers that say who calls and where to; of which two can never be told apart from an attack. */
 const SINGLE_HEADERS = new Set(['authorization', 'host']);
 
+/** A request with where it is to be answered. */
+interface Arrival {
+  readonly surface: Surface;
+  readonly request: ApiRequest;
+  readonly incoming: IncomingMessage;
+  /** First segment of the raw path, and what follows it and its slash; see `Location`. */
+  readonly segment: string;
+  readonly rest: string | undefined;
+}
+
 type ExpressHandler = (incoming: IncomingMessage, response: ServerResponse) => void;
 
 /**
@@ -100,17 +110,25 @@ export class Dispatcher {
       return express(incoming, response);
     }
     const rest = path.charCodeAt(end) === SLASH ? request.path.slice(end + 1) : undefined;
-    this.answer(surface, request, incoming, segment, rest)
-      .catch((error: unknown) => this.answerError(surface, request, error))
-      .then((answer) => {
-        if (answer === null) return;
-        this.write(surface, request, answer, incoming, response);
-        this.finished(surface, request, answer.status, startedAt);
-      })
-      .catch((error: unknown) => {
-        this.accessLog.failure(request, error);
-        response.destroy();
-      });
+    void this.handle({ surface, request, incoming, segment, rest }, response, startedAt);
+  }
+
+  private async handle(arrival: Arrival, response: ServerResponse, startedAt: number): Promise<void> {
+    const { surface, request, incoming } = arrival;
+    try {
+      let answer: Answer | null;
+      try {
+        answer = await this.answer(arrival);
+      } catch (error) {
+        answer = this.answerError(surface, request, error);
+      }
+      if (answer === null) return;
+      this.write(surface, request, answer, incoming, response);
+      this.finished(surface, request, answer.status, startedAt);
+    } catch (error) {
+      this.accessLog.failure(request, error);
+      response.destroy();
+    }
   }
 
   private finished(surface: Surface, request: ApiRequest, status: number, startedAt: number): void {
@@ -118,13 +136,7 @@ export class Dispatcher {
     this.accessLog.write(request, status, startedAt);
   }
 
-  private async answer(
-    surface: Surface,
-    request: ApiRequest,
-    incoming: IncomingMessage,
-    segment: string,
-    rest: string | undefined,
-  ): Promise<Answer> {
+  private answer({ surface, request, incoming, segment, rest }: Arrival): Answer | Promise<Answer> {
     if (request.target.length > MAX_TARGET_LENGTH) throw uriTooLong();
     if (request.rawHeaders.length > 2 * MAX_HEADER_LINES) throw headersTooLarge();
     if (hasRepeatedHeader(request.rawHeaders)) throw ambiguousRequest();
@@ -143,13 +155,35 @@ export class Dispatcher {
     request.route = route;
     request.params = match.params;
     surface.routed?.(request);
-    if (announcesBody(incoming)) request.body = await readBody(incoming, surface.maxBodyBytes);
-    if (route.guards.length > 0) {
+    if (announcesBody(incoming)) return this.answerWithBody(surface, request, incoming, route);
+    return this.admitted(request, route, 0);
+  }
+
+  private async answerWithBody(
+    surface: Surface,
+    request: ApiRequest,
+    incoming: IncomingMessage,
+    route: Route,
+  ): Promise<Answer> {
+    request.body = await readBody(incoming, surface.maxBodyBytes);
+    return this.admitted(request, route, 0);
+  }
+
+  /**
+   * Asks the guards from the given one on, then calls the method. Most guards decide at once; waiting only for those that do not keeps
+   * turns of the event loop out of every request.
+   */
+  private admitted(request: ApiRequest, route: Route, firstGuard: number): Answer | Promise<Answer> {
+    if (firstGuard < route.guards.length) {
       const context: ExecutionContext = new LeanContext(request);
-      for (const guard of route.guards) {
-        // Most guards decide at once; awaiting only those that do not keeps a turn of the event loop out of every request.
-        const verdict = guard.canActivate(context);
-        if (verdict !== true && !(await verdict)) throw forbidden();
+      for (let index = firstGuard; index < route.guards.length; index++) {
+        const verdict = route.guards[index]!.canActivate(context);
+        if (verdict === true) continue;
+        if (verdict === false) throw forbidden();
+        return Promise.resolve(verdict).then((isAdmitted) => {
+          if (!isAdmitted) throw forbidden();
+          return this.admitted(request, route, index + 1);
+        });
       }
     }
     return route.handle(request);

@@ -9,8 +9,9 @@ import { type Page } from './key-value.service.js';
 import { type AsOf } from './rules/accept-datetime.js';
 import { encodeTokenText } from './rules/continuation-token.js';
 import { nextLink } from './rules/next-link.js';
-import { pageEtag } from './rules/page-etag.js';
+import { pageEtag, type PageMark } from './rules/page-etag.js';
 import { parseSelect } from './rules/select.js';
+import { httpDate, isoSeconds } from './rules/utc-time.js';
 
 /** What the media types of this API begin with. */
 export const VENDOR = 'application/vnd.microsoft.appconfig.';
@@ -34,10 +35,6 @@ const FIELD_TEXT: Readonly<Record<Field, (item: KeyValue) => string>> = {
   last_modified: ({ modifiedAt }) => `"${isoSeconds(modifiedAt)}"`,
   description: ({ description }) => JSON.stringify(description),
 };
-
-/** Whole seconds and a numeric offset, as the real service writes it: `2022-12-09T22:48:01+00:00`. */
-export const isoSeconds = (seconds: number): string => `${new Date(seconds * 1000).toISOString().slice(0, 19)}+00:00`;
-export const httpDate = (seconds: number): string => new Date(seconds * 1000).toUTCString();
 
 /** How the request wants its items written: the fields of its version, less what `$select` leaves out. */
 function fieldsOf(request: AzureRequest): readonly Field[] {
@@ -103,39 +100,58 @@ export function foundAnswer(request: AzureRequest, item: KeyValue | null, asOf: 
 /** Contract section 2.10: nothing was there to delete. Wire-stable, content type included. */
 export const nothingDeletedAnswer = (): Answer => emptyAnswer(204, ['Content-Type', `${ITEM_TYPE}; charset=utf-8`]);
 
+/** @param position text of the continuation token behind an item */
+export function pageMark(page: Page<KeyValue>, position: (last: KeyValue) => string): PageMark {
+  const next = page.isFull ? position(page.items.at(-1)!) : null;
+  const tags = page.items.map((item) => item.etag);
+  return { etag: pageEtag(tags, next), next };
+}
+
 /**
- * A page of key-values or revisions.
+ * The answer to a request whose condition its page does not meet: 304, or a refusal. Null when the page itself is the answer.
  *
  * @param path of the collection, such as `/kv`
- * @param position text of the continuation token behind an item
+ * @throws Problem `precondition-failed`
  */
+export function unchangedAnswer(request: AzureRequest, path: string, mark: PageMark, asOf: AsOf | null): Answer | null {
+  const outcome = pageOutcome(request.condition, mark.etag);
+  if (outcome === 'proceed') return null;
+  if (outcome === 'precondition-failed') throw preconditionFailed();
+  // The link stays on a 304: it is the client's only way on to the next page (contract section 4.5).
+  return emptyAnswer(304, [...etagHeader(request, mark), ...linkHeaders(request, nextPage(request, path, mark), asOf)]);
+}
+
+/** A page of key-values or revisions under the request's condition. */
 export function pageAnswer(
   request: AzureRequest,
   path: string,
   page: Page<KeyValue>,
-  position: (last: KeyValue) => string,
+  mark: PageMark,
   asOf: AsOf | null,
 ): Answer {
-  const token = page.isFull ? position(page.items.at(-1)!) : null;
-  const next = token === null ? null : nextLink(path, request.query, encodeTokenText(token), request.apiVersion.text);
-  const etag = pageEtag(
-    page.items.map((item) => item.etag),
-    token,
-  );
-  const links = linkHeaders(request, next, asOf);
-  const etagHeader = request.apiVersion.has('pageEtags') ? ['ETag', `"${etag}"`] : [];
-  const outcome = pageOutcome(request.condition, etag);
-  if (outcome === 'precondition-failed') throw preconditionFailed();
-  // The link stays on a 304: it is the client's only way on to the next page (contract section 4.5).
-  if (outcome === 'not-modified') return emptyAnswer(304, [...etagHeader, ...links]);
+  const unchanged = unchangedAnswer(request, path, mark, asOf);
+  if (unchanged) return unchanged;
+  const next = nextPage(request, path, mark);
+  const etag = etagHeader(request, mark);
   const fields = fieldsOf(request);
   const items = page.items.map((item) => itemText(item, fields)).join(',');
   return {
     status: 200,
-    headers: ['Content-Type', negotiate(request.header('accept'), LIST_TYPE), ...etagHeader, ...links],
-    body: envelope(etagHeader.length > 0 ? etag : null, items, next),
+    headers: [
+      'Content-Type',
+      negotiate(request.header('accept'), LIST_TYPE),
+      ...etag,
+      ...linkHeaders(request, next, asOf),
+    ],
+    body: envelope(etag.length > 0 ? mark.etag : null, items, next),
   };
 }
+
+const nextPage = (request: AzureRequest, path: string, { next }: PageMark): string | null =>
+  next === null ? null : nextLink(path, request.query, encodeTokenText(next), request.apiVersion.text);
+
+const etagHeader = (request: AzureRequest, { etag }: PageMark): string[] =>
+  request.apiVersion.has('pageEtags') ? ['ETag', `"${etag}"`] : [];
 
 /** Items of `/revisions` selected by `Range` (contract section 4.7). */
 export function rangeAnswer(

@@ -9,11 +9,19 @@ import { Describe } from '../openapi/describe.decorator.js';
 import { LockStores } from '../lease/lock-stores.js';
 import { IfMatchGuard } from '../precondition/if-match.guard.js';
 import { unsupportedMediaType } from '../problem/catalogue.js';
-import { foundAnswer, keyValueAnswer, nothingDeletedAnswer, pageAnswer } from './key-value.answers.js';
+import {
+  foundAnswer,
+  keyValueAnswer,
+  nothingDeletedAnswer,
+  pageAnswer,
+  pageMark,
+  unchangedAnswer,
+} from './key-value.answers.js';
 import { DELETE_KEY_VALUE, GET_KEY_VALUE, LIST_KEY_VALUES, PUT_KEY_VALUE } from './key-value.openapi.js';
 import { asOfFrom, authorFrom, cursorFrom, fenceFrom, filterFrom, nameFrom, tagsFrom } from './key-value.requests.js';
 import { KeyValueService } from './key-value.service.js';
 import { ListVariants } from './list-variants.js';
+import { PageMarks } from './page-marks.js';
 import { decodeKeyValueToken, keyValueTokenText } from './rules/continuation-token.js';
 import { parseKeyValueBody } from './rules/key-value-input.js';
 
@@ -24,6 +32,7 @@ export class KeyValueController {
     private readonly service: KeyValueService,
     private readonly clock: DatabaseClock,
     private readonly variants: ListVariants,
+    private readonly pageMarks: PageMarks,
     private readonly lockStores: LockStores,
   ) {}
 
@@ -35,8 +44,17 @@ export class KeyValueController {
     const variant = this.variants.chosenBy(request);
     if (variant) return variant.answer(request);
     const asOf = asOfFrom(request, this.clock.now());
-    const page = await this.service.list(filterFrom(request, asOf), cursorFrom(request, decodeKeyValueToken));
-    return pageAnswer(request, '/kv', page, (last) => keyValueTokenText(last.key, last.label), asOf);
+    const filter = filterFrom(request, asOf);
+    const after = cursorFrom(request, decodeKeyValueToken);
+    // Whoever has a page already asks whether it has changed; the past never does, and is asked for but once.
+    const lookup =
+      asOf === null && request.condition.kind !== 'none' ? await this.pageMarks.find([filter, after]) : null;
+    const unchanged = lookup?.mark && unchangedAnswer(request, '/kv', lookup.mark, null);
+    if (unchanged) return unchanged;
+    const page = await this.service.list(filter, after);
+    const mark = pageMark(page, (last) => keyValueTokenText(last.key, last.label));
+    if (lookup) this.pageMarks.remember(lookup, mark);
+    return pageAnswer(request, '/kv', page, mark, asOf);
   }
 
   @Get('kv/*key')

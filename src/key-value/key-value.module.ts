@@ -11,14 +11,25 @@ import { KeyValueRevisionRepository } from './key-value-revision.repository.js';
 import { KeyValueService } from './key-value.service.js';
 import { ListVariants } from './list-variants.js';
 import { NameController } from './name.controller.js';
+import { PageMarks } from './page-marks.js';
 import { PointReads } from './point-reads.js';
 import { RevisionController } from './revision.controller.js';
+import { StoreEpoch } from './store-epoch.js';
 
 /** Key-values with labels, their names and their history, as Azure App Configuration serves them. */
 @Module({
   imports: [LeaseModule, RetentionModule, TypeOrmModule.forFeature([KeyValueEntity, KeyValueRevisionEntity])],
   controllers: [KeyValueController, NameController, RevisionController],
-  providers: [KeyValueService, KeyValueRepository, KeyValueRevisionRepository, ListVariants, PointReads, HistoryPurge],
+  providers: [
+    KeyValueService,
+    KeyValueRepository,
+    KeyValueRevisionRepository,
+    ListVariants,
+    PageMarks,
+    PointReads,
+    StoreEpoch,
+    HistoryPurge,
+  ],
   exports: [KeyValueService, KeyValueRepository, ListVariants],
 })
 export class KeyValueModule {}

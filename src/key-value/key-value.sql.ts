@@ -21,6 +21,27 @@ export const LAST_REVISION: Statement = {
   text: `SELECT last_value FROM key_value_revision_seq`,
 };
 
+/** Rows of history beyond which `STORE_CHANGES` does not count: a transaction that stays open for long holds the window open. */
+export const STORE_CHANGES_LIMIT = 1000;
+
+/**
+ * What shows whether the store has changed (`StoreEpoch`): which server this is, the oldest transaction that has not ended, then number
+ * and sum of the revisions visible from transaction $1 on, and of those from that oldest one on.
+ */
+export const STORE_CHANGES: Statement = {
+  name: 'key_value_store_changes',
+  isWrite: false,
+  text: `
+    SELECT pg_postmaster_start_time()::text, now.xmin::text,
+           count(r.xid), sum(r.revision)::text,
+           count(r.xid) FILTER (WHERE r.xid >= now.xmin), sum(r.revision) FILTER (WHERE r.xid >= now.xmin)::text
+      FROM (SELECT pg_snapshot_xmin(pg_current_snapshot()) AS xmin) now
+      LEFT JOIN LATERAL (
+        SELECT xid, revision FROM key_value_revision WHERE xid >= least($1::xid8, now.xmin) ORDER BY xid LIMIT ${STORE_CHANGES_LIMIT}
+      ) r ON true
+     GROUP BY now.xmin`,
+};
+
 /** $1 keys, $2 labels, of the same length; each row is led by the position, from 1, of the pair that it answers. */
 export const FIND_MANY: Statement = {
   name: 'key_value_find_many',

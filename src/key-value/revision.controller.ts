@@ -7,7 +7,7 @@ import { Needs, SurfaceController } from '../http/surface-controller.decorator.j
 import { Describe } from '../openapi/describe.decorator.js';
 import { IfMatchGuard } from '../precondition/if-match.guard.js';
 import { rangeNotSatisfiable } from '../problem/catalogue.js';
-import { pageAnswer, rangeAnswer } from './key-value.answers.js';
+import { pageAnswer, pageMark, rangeAnswer } from './key-value.answers.js';
 import { LIST_REVISIONS } from './key-value.openapi.js';
 import { asOfFrom, cursorFrom, filterFrom } from './key-value.requests.js';
 import { KeyValueService } from './key-value.service.js';
@@ -42,12 +42,7 @@ export class RevisionController {
       return rangeAnswer(request, items, range.first, total, asOf);
     }
     const page = await this.service.listRevisions(filter, cursorFrom(request, decodeRevisionToken));
-    return pageAnswer(
-      request,
-      '/revisions',
-      page,
-      (last) => revisionTokenText(last.key, last.label, last.revision),
-      asOf,
-    );
+    const mark = pageMark(page, (last) => revisionTokenText(last.key, last.label, last.revision));
+    return pageAnswer(request, '/revisions', page, mark, asOf);
   }
 }

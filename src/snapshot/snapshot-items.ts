@@ -1,7 +1,7 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { type Answer } from '../http/answer.js';
 import { type AzureRequest } from '../http/azure/azure-request.js';
-import { pageAnswer } from '../key-value/key-value.answers.js';
+import { pageAnswer, pageMark } from '../key-value/key-value.answers.js';
 import { cursorFrom } from '../key-value/key-value.requests.js';
 import { ListVariants } from '../key-value/list-variants.js';
 import { decodeOffsetToken, offsetTokenText } from './rules/item-offset.js';
@@ -23,6 +23,7 @@ export class SnapshotItems implements OnModuleInit {
   private async list(request: AzureRequest): Promise<Answer> {
     const offset = cursorFrom(request, decodeOffsetToken) ?? 0;
     const page = await this.service.listItems(snapshotParameterFrom(request), offset);
-    return pageAnswer(request, '/kv', page, () => offsetTokenText(offset + page.items.length), null);
+    const mark = pageMark(page, () => offsetTokenText(offset + page.items.length));
+    return pageAnswer(request, '/kv', page, mark, null);
   }
 }

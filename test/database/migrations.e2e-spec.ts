@@ -103,6 +103,7 @@ describe('the migrations', () => {
     // TypeORM knows neither xid8 nor indexes with an order, and would take both away; an index on an expression it does not see at all.
     expect(upQueries.map(({ query }) => query)).toEqual([
       'DROP INDEX "public"."key_value_revision_history"',
+      'DROP INDEX "public"."key_value_revision_transaction"',
       'DROP INDEX "public"."lease_stored_key_idx"',
       'ALTER TABLE "key_value_revision" DROP COLUMN "xid"',
     ]);

@@ -7,6 +7,7 @@ import { AuditLog1763000000006 } from './1763000000006-audit-log.js';
 import { DaprMetadata1763000000007 } from './1763000000007-dapr-metadata.js';
 import { Content1763000000008 } from './1763000000008-content.js';
 import { ContentLock1763000000009 } from './1763000000009-content-lock.js';
+import { RevisionTransactionIndex1763000000012 } from './1763000000012-revision-transaction-index.js';
 
 /** Every migration, oldest first. Listed by hand: a glob would find nothing in a bundle and everything in a test run. */
 export const migrations = [
@@ -19,4 +20,5 @@ export const migrations = [
   DaprMetadata1763000000007,
   Content1763000000008,
   ContentLock1763000000009,
+  RevisionTransactionIndex1763000000012,
 ];

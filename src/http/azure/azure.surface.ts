@@ -49,6 +49,9 @@ export class AzureSurface implements Surface {
   /** The item's own limit is on its decoded fields; its JSON may be several times as long (contract section 3). */
   readonly maxBodyBytes = 64 * 1024;
   private readonly allowedOrigins: ReadonlySet<string> | undefined;
+  /** The last token sent, which many answers share. */
+  private token = '';
+  private tokenRevision = -1;
 
   constructor(
     @Inject(Settings) private readonly settings: Settings,
@@ -87,7 +90,7 @@ export class AzureSurface implements Surface {
     // Contract section 2.4: on every 2xx, 304 and 404 of somebody we know, and on the 409 of a snapshot.
     const hasToken = status < 400 || status === 404 || (status === 409 && resourceOf(request) === 'snapshots');
     if (hasToken && request.principal) {
-      headers.push('Sync-Token', syncToken(this.storeRevision.current));
+      headers.push('Sync-Token', this.syncToken());
     }
     headers.push(
       'x-ms-request-id',
@@ -106,6 +109,15 @@ export class AzureSurface implements Surface {
       headers.push('Access-Control-Allow-Origin', origin);
     } else headers.push('Access-Control-Allow-Origin', '*');
     headers.push('Access-Control-Allow-Credentials', 'true', 'Access-Control-Expose-Headers', EXPOSED_HEADERS);
+  }
+
+  private syncToken(): string {
+    const revision = this.storeRevision.current;
+    if (revision !== this.tokenRevision) {
+      this.tokenRevision = revision;
+      this.token = syncToken(revision);
+    }
+    return this.token;
   }
 
   render(problem: Problem): Answer {
@@ -139,7 +151,11 @@ export class AzureSurface implements Surface {
 }
 
 /** First segment of the route's path: the kind of resource that was asked for. */
-const resourceOf = (request: AzureRequest): string => request.route?.pattern.split('/', 1)[0] ?? '';
+function resourceOf({ route }: AzureRequest): string {
+  if (!route) return '';
+  const slash = route.pattern.indexOf('/');
+  return slash < 0 ? route.pattern : route.pattern.slice(0, slash);
+}
 
 /** Scheme and authority that the client used, for absolute URLs in answers; `PUBLIC_URL` wins over what the request says. */
 export function publicOrigin(request: ApiRequest, settings: Settings): string {

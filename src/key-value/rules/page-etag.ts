@@ -1,5 +1,12 @@
 import { hash } from 'node:crypto';
 
+/** What a client needs to know whether its copy of a page is current, and to go on behind it. */
+export interface PageMark {
+  readonly etag: string;
+  /** Decoded continuation token of the following page, null on the last page. */
+  readonly next: string | null;
+}
+
 /**
  * Entity tag of a page of key-values or revisions (Azure contract 4.6). Wire-stable: provider libraries keep it between restarts and
  * watch it for changes.

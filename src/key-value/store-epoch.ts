@@ -1,0 +1,53 @@
+import { Injectable } from '@nestjs/common';
+import { Database, type Row } from '../database/database.js';
+import { Gathering } from '../database/gathering.js';
+import { STORE_CHANGES, STORE_CHANGES_LIMIT } from './key-value.sql.js';
+
+/** One at a time: each statement looks for what became visible since the one before it. */
+const LIMITS = { underWay: 1, calls: Infinity };
+/** The window of a process that has not asked yet: everything, which is more than is ever counted. */
+const NO_WINDOW = '0';
+
+/**
+ * Tells whether any key-value has changed. Every change writes a row of history in its own transaction, so the store is the same for
+ * as long as no such row becomes visible. Its number or its time would not show that: both are taken before the commit, and commits
+ * come in another order. What shows it are the transactions: a row that becomes visible after a statement belongs to one that had not
+ * ended then, and so to an id from that statement's `pg_snapshot_xmin` on. Those rows are few and the same ones while nothing changes.
+ */
+@Injectable()
+export class StoreEpoch {
+  private readonly questions = new Gathering((calls: readonly null[]) => this.ask(calls.length), LIMITS);
+  private epoch = 0;
+  /** First transaction id whose rows the next statement compares, and what they were; undefined where they were too many to count. */
+  private window = NO_WINDOW;
+  private seen: string | undefined;
+
+  constructor(private readonly database: Database) {}
+
+  /**
+   * A number that stays the same exactly as long as nothing changes; asked of the database after the call, in one statement for all
+   * calls that arrive together. Two equal answers mean that the store was the same at any time between them.
+   */
+  current(): Promise<number> {
+    return this.questions.call(null);
+  }
+
+  private async ask(calls: number): Promise<number[]> {
+    try {
+      const [row] = await this.database.query(STORE_CHANGES, [this.window]);
+      this.compare(row!);
+    } catch (error) {
+      // Whatever answers next may be another server, with another history.
+      this.epoch++;
+      throw error;
+    }
+    return new Array<number>(calls).fill(this.epoch);
+  }
+
+  private compare([server, xmin, count, sum, nextCount, nextSum]: Row): void {
+    const isCounted = Number(count) < STORE_CHANGES_LIMIT;
+    if (!isCounted || this.seen !== `${String(server)} ${String(count)} ${String(sum)}`) this.epoch++;
+    this.window = xmin as string;
+    this.seen = isCounted ? `${String(server)} ${String(nextCount)} ${String(nextSum)}` : undefined;
+  }
+}
