@@ -24,6 +24,9 @@ const SESSION = {
  */
 const PLANS = { enable_seqscan: 'off', enable_hashjoin: 'off', enable_mergejoin: 'off' };
 
+/** For how long a connection may be opening: past it the server counts as gone, and another one is tried if there are several. */
+const OPENING_MS = 5000;
+
 export interface ConnectionOptions {
   /** Connections per process. */
   poolMax: number;
@@ -59,8 +62,8 @@ export function dataSourceOptions(address: DatabaseAddress | string, options: Co
     poolSize: options.poolMax,
     extra: {
       Client: serviceClientClass(hosts),
-      // A request waits this long for a connection before it is answered 503.
-      connectionTimeoutMillis: 500,
+      // Opening takes several round trips, and on a busy machine the server's time; how long a request waits is the pool's user's matter.
+      connectionTimeoutMillis: OPENING_MS,
       idleTimeoutMillis: 0,
       keepAlive: true,
       ...(options.pooler ? {} : { options: session.join(' ') }),

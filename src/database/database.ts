@@ -6,6 +6,7 @@ import { Settings } from '../config/settings.js';
 import { Metrics } from '../metrics/metrics.js';
 import { outcomeUnknown, unavailable } from '../problem/catalogue.js';
 import { Problem } from '../problem/problem.js';
+import { ConnectionLine } from './connection-line.js';
 import { failureOf, isConnectionLost, isReadOnly, isRetryable, toDatabaseProblem } from './database-errors.js';
 
 /** One named SQL statement; the name identifies the prepared plan on each connection, so one name never has two texts. */
@@ -19,8 +20,6 @@ export interface Statement {
 /** A row as the driver delivers it in array mode: cheaper than objects, in the order of the statement's own column list. */
 export type Row = readonly unknown[];
 
-/** Requests waiting for a connection beyond which a new one is refused at once (reliability §4.6). */
-const MAX_WAITING = 1000;
 /** Database work of one request in milliseconds; past it the connection is destroyed, for a timed-out one stays stuck. */
 const DEADLINE_MS = 8000;
 const MAX_ATTEMPTS = 4;
@@ -32,6 +31,7 @@ const MAX_ATTEMPTS = 4;
 @Injectable()
 export class Database {
   private readonly pool: Pool;
+  private readonly line: ConnectionLine;
   private readonly connections = new Set<PoolClient>();
   private readonly outdated = new WeakSet<PoolClient>();
 
@@ -41,6 +41,7 @@ export class Database {
     private readonly metrics: Metrics,
   ) {
     this.pool = (dataSource.driver as unknown as { master: Pool }).master;
+    this.line = new ConnectionLine(this.pool, (client) => this.outdated.has(client));
     // TypeORM has opened the first connection already, so they are counted when they are used, not when they are made.
     this.pool.on('acquire', (client) => this.connections.add(client));
     this.pool.on('remove', (client) => this.connections.delete(client));
@@ -49,7 +50,7 @@ export class Database {
       const { totalCount, idleCount } = this.pool;
       return { busy: totalCount - idleCount, idle: idleCount };
     });
-    metrics.poolWaiting.readFrom(() => this.pool.waitingCount);
+    metrics.poolWaiting.readFrom(() => this.line.length);
   }
 
   /**
@@ -97,20 +98,10 @@ export class Database {
     return problem;
   }
 
-  private async acquire(): Promise<PoolClient> {
-    if (this.pool.waitingCount >= MAX_WAITING) {
-      this.metrics.throttled.inc({ reason: 'database-queue' });
-      throw unavailable();
-    }
-    try {
-      for (;;) {
-        const client = await this.pool.connect();
-        if (!this.outdated.has(client)) return client;
-        client.release(true);
-      }
-    } catch (error) {
-      throw unavailable(500, { cause: error });
-    }
+  private acquire(): Promise<PoolClient> {
+    if (!this.line.isFull) return this.line.connect();
+    this.metrics.throttled.inc({ reason: 'database-queue' });
+    return Promise.reject(unavailable());
   }
 
   private run(

@@ -3,16 +3,34 @@ import { Client, type ClientConfig } from 'pg';
 /** One server that may hold the database. */
 export type Host = Pick<ClientConfig, 'host' | 'port'>;
 
+/** The part of a client that the driver's types leave out. */
+interface Opening {
+  readonly connection?: { readonly stream: { readonly bytesRead?: number } };
+}
+
+/** The driver's client class, with what is known of those connections that are being opened. */
+export interface ServiceClientClass {
+  new (config?: string | ClientConfig): Client;
+  /** Whether the server has said anything on one of the connections that are being opened: it lives, and the rest is patience. */
+  isAnswering(): boolean;
+}
+
 /**
  * Makes the driver's client class for one or several servers. Connections go to the server that last worked; one that cannot be
  * reached, or turns out to be a standby, moves the next attempt on, so that after a failover the writable server is found again.
  *
  * @param hosts at least one, in the order of `DATABASE_URL`
  */
-export function serviceClientClass(hosts: readonly Host[]): typeof Client {
+export function serviceClientClass(hosts: readonly Host[]): ServiceClientClass {
   let current = 0;
+  const opening = new Set<Opening>();
 
   return class ServiceClient extends Client {
+    static isAnswering(): boolean {
+      for (const { connection } of opening) if ((connection?.stream.bytesRead ?? 0) > 0) return true;
+      return false;
+    }
+
     private readonly hostIndex = current;
 
     constructor(config?: string | ClientConfig) {
@@ -35,6 +53,8 @@ export function serviceClientClass(hosts: readonly Host[]): typeof Client {
     }
 
     private async connectToPrimary(): Promise<this> {
+      const self = this as unknown as Opening;
+      opening.add(self);
       try {
         await super.connect();
         if (hosts.length > 1) {
@@ -47,6 +67,8 @@ export function serviceClientClass(hosts: readonly Host[]): typeof Client {
         this.end().catch(() => undefined);
         if (this.hostIndex === current) current = (current + 1) % hosts.length;
         throw error;
+      } finally {
+        opening.delete(self);
       }
     }
   };

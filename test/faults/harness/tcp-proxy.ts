@@ -34,10 +34,11 @@ export class TcpProxy {
     readonly name: string,
   ) {}
 
-  static async start(name: string, targetPort: number): Promise<TcpProxy> {
+  /** @param target a port of the loopback, or the path of a socket */
+  static async start(name: string, target: number | string): Promise<TcpProxy> {
     const server = createServer();
     const proxy = new TcpProxy(server, name);
-    server.on('connection', (near) => proxy.link(near, targetPort));
+    server.on('connection', (near) => proxy.link(near, target));
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     atTheEnd(() => proxy.close());
@@ -84,9 +85,10 @@ export class TcpProxy {
     this.server.close();
   }
 
-  private link(near: Socket, targetPort: number): void {
+  private link(near: Socket, target: number | string): void {
     if (this.isRefusing) return void near.resetAndDestroy();
-    const far = connect({ port: targetPort, host: '127.0.0.1', noDelay: true });
+    const far = connect(typeof target === 'string' ? { path: target } : { port: target, host: '127.0.0.1' });
+    far.setNoDelay(true);
     near.setNoDelay(true);
     const link = { near, far };
     this.links.add(link);
@@ -131,5 +133,7 @@ export class TcpProxy {
 
 function reset({ near, far }: Link): void {
   near.resetAndDestroy();
-  far.resetAndDestroy();
+  // Only a TCP connection can be reset.
+  if (far.remoteAddress === undefined) far.destroy();
+  else far.resetAndDestroy();
 }

@@ -7,6 +7,8 @@ import { LockClient } from '../harness/lock-client';
 import { TcpProxy } from '../harness/tcp-proxy';
 import { now, until } from '../harness/wait';
 
+/** Database connections of one process, as set by default. */
+const POOL = 10;
 const PUT_HEADERS = { 'content-type': 'application/vnd.microsoft.appconfig.kv+json' };
 const put = (connection: HttpConnection, key: string): ReturnType<HttpConnection['send']> =>
   connection.send('PUT', `/kv/${key}?api-version=2023-11-01`, {
@@ -172,10 +174,20 @@ export const slowDatabase: FaultTest = {
     });
     const replica = deployment.replica(0);
     const wrong: string[] = [];
-    // All of the pool is open when it gets slow.
-    const warm = Array.from({ length: 20 }, () => new HttpConnection(replica.port));
-    await Promise.all(warm.map((connection, index) => put(connection, `warm-${index}`)));
-    warm.forEach((connection) => connection.close());
+    // A little more than the pool is to hold, and little of that is open: opening takes longer than a request may wait for a busy pool.
+    proxy.delayMs = 100;
+    const first = Array.from({ length: 16 }, () => new HttpConnection(replica.port));
+    const openBefore = proxy.connections;
+    const firstReplies = await Promise.all(first.map((connection, index) => put(connection, `first-${index}`)));
+    first.forEach((connection) => connection.close());
+    findings.tell('+200 ms, small pool: connections before', openBefore);
+    findings.atLeast('+200 ms, small pool: connections it grew by', proxy.connections - openBefore, POOL - openBefore);
+    findings.violated(
+      '+200 ms, small pool: requests that were not served',
+      firstReplies.flatMap((reply) =>
+        reply.kind !== 'answer' ? [reply.reason] : reply.status === 200 ? [] : [`${reply.status} ${reply.text}`],
+      ),
+    );
     for (const delayMs of [200, 2_000]) {
       proxy.delayMs = delayMs / 2;
       await replica.vitals();
