@@ -4,6 +4,11 @@ import { type ServiceClientClass } from './service-client.js';
 
 /** Requests waiting for a connection beyond which a new one is refused at once (reliability §4.6). */
 const MAX_WAITING = 1000;
+/**
+ * How long the first in line may have waited before nobody else should join, in milliseconds. A line that only gets longer is one in which
+ * everybody waits in vain in the end; half the time of `BUSY_MS` leaves those in it time to be served.
+ */
+const CROWDED_MS = 250;
 /** How long a request waits for a pool whose connections are all busy, in milliseconds (reliability §4.6). */
 const BUSY_MS = 500;
 /** How long it waits at most, while the server is there and connections to it are being opened. */
@@ -49,6 +54,12 @@ export class ConnectionLine {
     return this.waiting.length >= MAX_WAITING;
   }
 
+  /** Whether a request had better not join: there is no room, or it would hardly be served in time. */
+  get isCrowded(): boolean {
+    const first = this.waiting[0];
+    return first !== undefined && (this.isFull || performance.now() - this.waitsSince(first) > CROWDED_MS);
+  }
+
   /** @throws 503 when the pool stays busy, when the server is silent, and when it cannot be reached */
   connect(): Promise<PoolClient> {
     return new Promise((take, refuse) => {
@@ -56,6 +67,11 @@ export class ConnectionLine {
       this.askFor();
       this.timer ??= this.lookIn(BUSY_MS);
     });
+  }
+
+  /** Until the pool is as large as it gets, it is not busy but on its way; and a server that says nothing is no server. */
+  private waitsSince({ since }: Waiter): number {
+    return Math.max(since, this.lastOpenedAt);
   }
 
   private askFor(): void {
@@ -97,8 +113,7 @@ export class ConnectionLine {
     for (;;) {
       const first = this.waiting[0];
       if (!first) return undefined;
-      // Until the pool is as large as it gets, it is not busy but on its way; and a server that says nothing is no server.
-      const until = Math.min(Math.max(first.since, this.lastOpenedAt) + BUSY_MS, first.since + OPENING_MS);
+      const until = Math.min(this.waitsSince(first) + BUSY_MS, first.since + OPENING_MS);
       if (now < until) return this.lookIn(Math.max(1, Math.min(LOOK_EVERY_MS, until - now)));
       this.waiting.shift();
       first.refuse(unavailable(500, { cause: new Error('no database connection became free in time') }));

@@ -4,7 +4,7 @@ import { type Client, type ClientConfig, type Pool, type PoolClient, type QueryA
 import { type DataSource } from 'typeorm';
 import { Settings } from '../config/settings.js';
 import { Metrics } from '../metrics/metrics.js';
-import { outcomeUnknown, unavailable } from '../problem/catalogue.js';
+import { OVERLOADED, outcomeUnknown, unavailable } from '../problem/catalogue.js';
 import { Problem } from '../problem/problem.js';
 import { ConnectionLine } from './connection-line.js';
 import { failureOf, isConnectionLost, isReadOnly, isRetryable, toDatabaseProblem } from './database-errors.js';
@@ -53,6 +53,17 @@ export class Database {
     metrics.poolWaiting.readFrom(() => this.line.length);
   }
 
+  /** Whether so many requests wait for a connection, or for so long, that a further one had better not be begun. */
+  get isCrowded(): boolean {
+    return this.line.isCrowded;
+  }
+
+  /** Counts a request that is refused because of that. @returns what to refuse it with */
+  refuseCrowd(): Problem {
+    this.metrics.throttled.inc({ reason: 'database-queue' });
+    return OVERLOADED;
+  }
+
   /**
    * Lets no present connection serve another request: those to a server that became read-only stay so after it, or its successor,
    * takes writes again (reliability §4.6).
@@ -99,9 +110,7 @@ export class Database {
   }
 
   private acquire(): Promise<PoolClient> {
-    if (!this.line.isFull) return this.line.connect();
-    this.metrics.throttled.inc({ reason: 'database-queue' });
-    return Promise.reject(unavailable());
+    return this.line.isFull ? Promise.reject(this.refuseCrowd()) : this.line.connect();
   }
 
   private run(

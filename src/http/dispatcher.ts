@@ -1,6 +1,8 @@
 import { type IncomingMessage, type ServerResponse } from 'node:http';
 import { type Socket } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
 import { type ExecutionContext, Inject, Injectable } from '@nestjs/common';
+import { Database } from '../database/database.js';
 import { AccessLog } from '../logging/access-log.js';
 import { Metrics, type RequestObserver } from '../metrics/metrics.js';
 import {
@@ -10,6 +12,7 @@ import {
   malformedPath,
   methodNotAllowed,
   notFound,
+  OVERLOADED,
   uriTooLong,
 } from '../problem/catalogue.js';
 import { Problem } from '../problem/problem.js';
@@ -27,6 +30,20 @@ const MAX_HEADER_LINES = 200;
 const MAX_TARGET_LENGTH = 16_384;
 /** Headers that say who calls and where to; of which two can never be told apart from an attack. */
 const SINGLE_HEADERS = new Set(['authorization', 'host']);
+
+/**
+ * What is served however crowded the database is: operators need it most then. Their own look at the database, if they take one, is
+ * bounded all the same.
+ */
+const ALWAYS_ADMITTED = new Set(['nothing', 'metrics']);
+/**
+ * How long a request is held that there is no room for, in milliseconds; together with the rest of it less than the 500 ms after which
+ * a refusal has to be there (reliability §2, F10). A caller that comes back at once, whatever `Retry-After` says, does so 2 times a
+ * second then and not thousands of times: refusals that cost as much as answers leave nothing for the answers.
+ */
+const HOLD_MS = 400;
+/** Requests held at a time; as many as there may be connections. */
+const MAX_HELD = 5000;
 
 /** A request with where it is to be answered. */
 interface Arrival {
@@ -51,6 +68,7 @@ export class Dispatcher {
   private readonly observers = new Map<Surface, RequestObserver>();
   private readonly fallback: Surface;
   private isDraining = false;
+  private held = 0;
   /** Connections whose last answer was given: RFC 9112 §9.6 forbids to process what still comes on them. */
   private readonly closing = new WeakSet<Socket>();
 
@@ -58,6 +76,7 @@ export class Dispatcher {
     @Inject(SURFACES) surfaces: readonly Surface[],
     private readonly accessLog: AccessLog,
     private readonly metrics: Metrics,
+    private readonly database: Database,
   ) {
     for (const surface of surfaces) {
       this.observers.set(surface, metrics.requestObserver(surface.name));
@@ -136,7 +155,8 @@ export class Dispatcher {
     this.accessLog.write(request, status, startedAt);
   }
 
-  private answer({ surface, request, incoming, segment, rest }: Arrival): Answer | Promise<Answer> {
+  private answer(arrival: Arrival): Answer | Promise<Answer> {
+    const { surface, request, incoming, segment, rest } = arrival;
     if (request.target.length > MAX_TARGET_LENGTH) throw uriTooLong();
     if (request.rawHeaders.length > 2 * MAX_HEADER_LINES) throw headersTooLarge();
     if (hasRepeatedHeader(request.rawHeaders)) throw ambiguousRequest();
@@ -155,17 +175,14 @@ export class Dispatcher {
     request.route = route;
     request.params = match.params;
     surface.routed?.(request);
-    if (announcesBody(incoming)) return this.answerWithBody(surface, request, incoming, route);
+    const isHeld = this.database.isCrowded && !ALWAYS_ADMITTED.has(route.access);
+    if (isHeld || announcesBody(incoming)) return this.answerLater(arrival, route, isHeld);
     return this.admitted(request, route, 0);
   }
 
-  private async answerWithBody(
-    surface: Surface,
-    request: ApiRequest,
-    incoming: IncomingMessage,
-    route: Route,
-  ): Promise<Answer> {
-    request.body = await readBody(incoming, surface.maxBodyBytes);
+  private async answerLater({ surface, request, incoming }: Arrival, route: Route, isHeld: boolean): Promise<Answer> {
+    if (isHeld) await this.holdBack(incoming);
+    if (announcesBody(incoming)) request.body = await readBody(incoming, surface.maxBodyBytes);
     return this.admitted(request, route, 0);
   }
 
@@ -189,10 +206,20 @@ export class Dispatcher {
     return route.handle(request);
   }
 
+  /** Before anything is read or checked: what is refused must cost as little as can be. Returns when there is room after all. */
+  private async holdBack(incoming: IncomingMessage): Promise<void> {
+    if (this.held >= MAX_HELD) throw this.database.refuseCrowd();
+    this.held++;
+    await pause(HOLD_MS);
+    this.held--;
+    if (incoming.destroyed) throw CLIENT_GONE;
+    if (this.database.isCrowded) throw this.database.refuseCrowd();
+  }
+
   private answerError(surface: Surface, request: ApiRequest, error: unknown): Answer | null {
     if (error === CLIENT_GONE) return null;
     const problem = error instanceof Problem ? error : toProblem(error);
-    if (problem.status >= 500) this.accessLog.failure(request, problem.cause ?? problem);
+    if (problem.status >= 500 && problem !== OVERLOADED) this.accessLog.failure(request, problem.cause ?? problem);
     return surface.render(problem, request);
   }
 

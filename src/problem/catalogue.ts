@@ -155,6 +155,12 @@ export const unavailable = (retryAfterMs = 500, options: Pick<ProblemOptions, 'c
     ...options,
   });
 
+/**
+ * 503: not executed, because more requests wait for the database than may. One object for all: under overload nothing is left for a stack
+ * trace and a line of the log each; `throttled_total` counts them.
+ */
+export const OVERLOADED = unavailable();
+
 /** 503: the connection to the database was lost after the statement was sent, so nobody can say whether it took effect (P13). */
 export const outcomeUnknown = (cause: unknown): Problem =>
   new Problem('outcome-unknown', 503, {

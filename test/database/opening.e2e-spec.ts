@@ -47,10 +47,14 @@ describe('while connections to a slow database are opened', () => {
     proxy.hold('down');
     let refusals = 0;
     const asking = Array.from({ length: POOL }, () => database.query(PING, []).catch(() => refusals++));
+    expect(database.isCrowded).toBe(false);
+    await waitFor(() => database.isCrowded);
+    expect(refusals).toBe(0);
     // The first of them has the connection that was open already.
     await waitFor(() => refusals === POOL - 1);
     proxy.release();
     await Promise.all(asking);
+    expect(database.isCrowded).toBe(false);
     await waitFor(() => idle() === POOL);
     expect(refused(await pings(POOL))).toEqual([]);
     expect(proxy.connections).toBe(POOL);
