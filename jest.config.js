@@ -20,7 +20,11 @@ module.exports = {
     {
       ...shared,
       displayName: 'unit',
-      testMatch: ['<rootDir>/src/**/*.spec.ts', '<rootDir>/test/faults/checkers/*.spec.ts'],
+      testMatch: [
+        '<rootDir>/src/**/*.spec.ts',
+        '<rootDir>/bench/*.spec.ts',
+        '<rootDir>/test/faults/checkers/*.spec.ts',
+      ],
     },
     {
       ...shared,

@@ -1,40 +1,74 @@
 #!/usr/bin/env node
-// `npm run bench [-- --only key-values|locks] [--rounds N] [--seconds S] [--connections C]`: our paths beside the machine's own limits, in
-// one run, in alternating rounds; medians and ratios. `WORKERS` and `LOG_LEVEL` reach the service.
-import { mkdirSync, writeFileSync } from 'node:fs';
+// `npm run bench`: our paths beside the machine's own limits, in one run, in alternating rounds; medians and ratios.
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
-import { measureKeyValues } from './key-values.mjs';
-import { measureLocks } from './locks.mjs';
-import * as bench from './machine.mjs';
-import { openStage } from './stage.mjs';
+import { chooseCells, parseCommandLine, USAGE, UsageError } from './command-line.mjs';
+import { provenance, tablesOf, toMarkdown } from './report.mjs';
 
-const PARTS = { 'key-values': measureKeyValues, locks: measureLocks };
+/** Not a cell: measured last, when the service has been under load. */
+const FOOTPRINT = 'footprint';
 
-const { only, ...numbers } = parseArgs({
-  options: {
-    only: { type: 'string' },
-    connections: { type: 'string', default: process.env.BENCH_CONNECTIONS ?? '64' },
-    seconds: { type: 'string', default: process.env.BENCH_SECONDS ?? '4' },
-    rounds: { type: 'string', default: process.env.BENCH_ROUNDS ?? '3' },
-  },
-}).values;
-if (only !== undefined && !(only in PARTS)) throw new Error(`--only takes ${Object.keys(PARTS).join(' or ')}`);
-const options = Object.fromEntries(Object.entries(numbers).map(([name, text]) => [name, Number(text)]));
-
-const stage = await openStage();
-const report = {};
-for (const part of only === undefined ? Object.keys(PARTS) : [only]) {
-  const { tables, ...measured } = await PARTS[part](stage, options);
-  for (const table of tables) console.table(table);
-  report[part] = measured;
+try {
+  const options = parseCommandLine(process.argv.slice(2));
+  if (options.help) process.stdout.write(USAGE);
+  else if (options.from !== undefined) show(JSON.parse(readFileSync(options.from, 'utf8')), options);
+  else if (options.list) await list();
+  else show(await measure(options), options);
+  process.exit(0);
+} catch (error) {
+  const isUsage = error instanceof UsageError || error.code?.startsWith('ERR_PARSE_ARGS');
+  process.stderr.write(`bench: ${isUsage ? error.message : error.stack}\n`);
+  process.exit(1);
 }
-await stage.close();
 
-const folder = join(bench.root, 'bench', 'results');
-mkdirSync(folder, { recursive: true });
-writeFileSync(
-  join(folder, `${new Date().toISOString().replaceAll(':', '-')}.json`),
-  JSON.stringify({ machine: bench.machine(), databaseName: bench.databaseName, ...options, ...report }, null, 2),
-);
-process.exit(0);
+function show(results, { markdown }) {
+  const tables = tablesOf(results);
+  if (markdown) return process.stdout.write(`${provenance(results)}\n\n${toMarkdown(tables)}`);
+  for (const { title, rows } of tables) {
+    process.stdout.write(`\n${title}\n`);
+    console.table(rows);
+  }
+  process.stdout.write(`${provenance(results)}\n`);
+}
+
+async function list() {
+  const { CELLS } = await import('./cells/all.mjs');
+  for (const { group, id, name } of CELLS) process.stdout.write(`${group.padEnd(12)} ${id.padEnd(26)} ${name}\n`);
+  process.stdout.write(`${FOOTPRINT.padEnd(12)} ${FOOTPRINT.padEnd(26)} start-up and memory\n`);
+}
+
+/** Everything that was measured, as the results file has it. */
+async function measure({ only, connections, rounds, seconds }) {
+  const [bench, { CELLS }, { measureFootprint }, { measureInRounds }, { openStage }] = await Promise.all([
+    import('./machine.mjs'),
+    import('./cells/all.mjs'),
+    import('./footprint.mjs'),
+    import('./rounds.mjs'),
+    import('./stage.mjs'),
+  ]);
+  const cells = chooseCells(CELLS, only && only.filter((name) => name !== FOOTPRINT));
+  const stage = await openStage();
+  const measured = await measureInRounds(stage, cells, { rounds, connections, seconds });
+  const footprint =
+    only === null || only.includes(FOOTPRINT) ? await measureFootprint(await stage.part('service')) : null;
+  await stage.close();
+
+  const date = new Date().toISOString();
+  const results = {
+    date,
+    machine: bench.machine(),
+    postgres: stage.postgresVersion,
+    databaseName: bench.databaseName,
+    rounds,
+    seconds,
+    connections,
+    cells: measured,
+    footprint,
+  };
+  const folder = join(bench.root, 'bench', 'results');
+  mkdirSync(folder, { recursive: true });
+  const file = join(folder, `${date.replaceAll(':', '-')}.json`);
+  writeFileSync(file, JSON.stringify(results, null, 2));
+  process.stderr.write(`written to ${file}\n`);
+  return results;
+}

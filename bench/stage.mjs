@@ -1,55 +1,89 @@
-// What every benchmark runs on: one scratch PostgreSQL, the service in front of it, and the bare server.
+// What the cells run on: one scratch PostgreSQL, services in front of it, the bare server, and other programs. Each part is started when
+// the first cell asks for it.
 import { once } from 'node:events';
+import pg from 'pg';
 import * as bench from './machine.mjs';
+import { isPeer, startPeer } from './peers.mjs';
+import { KEY } from './signed-request.mjs';
 
-export const BARE_PORT = 18_080;
+export const EDITOR = { name: 'bench', password: 'bench' };
 
-/** Starts all of it. `close` ends all of it; each part removes its own files. */
+/** The services by the name under which cells ask for them. Those to be compared with several workers get all cores, as those do. */
+const SERVICES = {
+  service: { core: bench.SERVER_CORE, workers: '1' },
+  oneWorker: { core: bench.ALL_CORES, workers: '1' },
+  twoWorkers: { core: bench.ALL_CORES, workers: '2' },
+};
+
+/**
+ * `part(name)` gives a part, started if need be: `service`, `oneWorker`, `twoWorkers`, `bare`, `etcd` or `redis`. One that cannot run
+ * here has `absent`, the reason. `close` ends all of them; each part removes its own files.
+ */
 export async function openStage() {
-  const postgres = bench.start(bench.OTHER_CORE, [process.execPath, 'bench/postgres.mjs'], {}, { endsWithUs: true });
+  const postgres = bench.start(
+    bench.OTHER_CORE,
+    [process.execPath, 'bench/database/postgres.mjs'],
+    {},
+    { endsWithUs: true },
+  );
   const [, addressText] = await bench.firstOutput(postgres, /^(\{.*\})$/m);
   const address = JSON.parse(addressText);
-  const service = await startService(address);
-  const idleMb = bench.residentMb(service.pid);
-  const bare = bench.start(bench.SERVER_CORE, [process.execPath, 'bench/bare-server.mjs', String(BARE_PORT)]);
+  const parts = new Map();
+  const startPart = (name) => {
+    if (isPeer(name)) return startPeer(name);
+    return name === 'bare' ? startBare() : startService(address, SERVICES[name]);
+  };
   return {
     address,
-    service,
-    idleMb,
+    postgresVersion: await versionOf(address),
+    part(name) {
+      if (!parts.has(name)) parts.set(name, startPart(name));
+      return parts.get(name);
+    },
     async close() {
-      await bench.stop(bare, 'SIGKILL');
-      await service.stop();
+      for (const part of parts.values()) await (await part).stop();
       postgres.stdin.end();
       await once(postgres, 'exit');
     },
   };
 }
 
-/** One service, of its own kind where `env` says so, on free ports. */
-export async function startService(address, env = {}) {
+async function versionOf(address) {
+  const client = new pg.Client(address);
+  await client.connect();
+  const { rows } = await client.query('SHOW server_version');
+  await client.end();
+  return rows[0].server_version;
+}
+
+async function startBare() {
+  const child = bench.start(bench.SERVER_CORE, [process.execPath, 'bench/bare-server.mjs']);
+  const [port] = await bench.firstOutput(child, /^\d+$/m);
+  return { port: Number(port), pid: child.pid, stop: () => bench.stop(child, 'SIGKILL') };
+}
+
+/** One service on free ports; `LOG_LEVEL` reaches it. */
+async function startService(address, { core, workers }) {
   const { user, password, host, port, database } = address;
   const dataDir = bench.newFolder();
-  const child = bench.start(
-    bench.SERVER_CORE,
-    ['sh', '-c', `exec "${process.execPath}" dist/src/main.js 2>/dev/null`],
-    {
-      DATABASE_URL: `postgres://${user}:${encodeURIComponent(password)}@${encodeURIComponent(host)}:${port}/${database}`,
-      DATA_DIR: dataDir,
-      PORT: '0',
-      GRPC_PORT: '0',
-      ACCESS_KEYS: `${bench.KEY.id}:${bench.KEY.secret}:rw`,
-      LOG_FORMAT: 'json',
-      LOG_LEVEL: process.env.LOG_LEVEL ?? 'info',
-      WORKERS: process.env.WORKERS ?? '1',
-      ...env,
-    },
-  );
+  const child = bench.start(core, ['sh', '-c', `exec "${process.execPath}" dist/src/main.js 2>/dev/null`], {
+    DATABASE_URL: `postgres://${user}:${encodeURIComponent(password)}@${encodeURIComponent(host)}:${port}/${database}`,
+    DATA_DIR: dataDir,
+    PORT: '0',
+    GRPC_PORT: '0',
+    ACCESS_KEYS: `${KEY.id}:${KEY.secret}:rw`,
+    CMS_USERS: `${EDITOR.name}:${EDITOR.password}:manager`,
+    LOG_FORMAT: 'json',
+    LOG_LEVEL: process.env.LOG_LEVEL ?? 'info',
+    WORKERS: workers,
+  });
   const listening = /^listening on http:\/\/127\.0\.0\.1:(\d+) grpc 127\.0\.0\.1:(\d+)$/m;
   const [, httpPort, grpcPort] = await bench.firstOutput(child, listening);
   return {
     pid: child.pid,
-    port: httpPort,
-    grpcPort,
+    port: Number(httpPort),
+    grpcPort: Number(grpcPort),
+    idleMb: bench.residentMb(child.pid),
     async stop() {
       await bench.stop(child);
       bench.remove(dataDir);

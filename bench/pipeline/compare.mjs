@@ -4,7 +4,9 @@
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import ts from 'typescript';
+import { load } from '../load.mjs';
 import * as bench from '../machine.mjs';
+import { median } from '../statistics.mjs';
 
 const SECONDS = 3;
 const ROUNDS = 3;
@@ -48,10 +50,11 @@ for (let round = 0; round < ROUNDS; round++) {
     const server = bench.start(bench.SERVER_CORE, [process.execPath, program, name, String(++port)]);
     while (!(await fetch(`http://127.0.0.1:${port}/`).catch(() => null)))
       await new Promise((resolve) => setTimeout(resolve, 50));
-    await bench.load(port, 64, 1, [request(port)]);
+    const job = { way: 'repeat', port, connections: 64, requests: [request(port).toString('base64')] };
+    await load({ ...job, seconds: 1 });
     const before = cpuMicroseconds(server.pid);
-    const { perSecond, statuses } = await bench.load(port, 64, SECONDS, [request(port)]);
-    if (Object.keys(statuses).join() !== '200') throw new Error(`${name}: ${JSON.stringify(statuses)}`);
+    const { perSecond, failed } = await load({ ...job, seconds: SECONDS });
+    if (failed > 0) throw new Error(`${name}: ${failed} requests failed`);
     // The load's own warm-up second is counted in the time but not in the rate.
     results[name].push({
       perSecond,
@@ -60,7 +63,7 @@ for (let round = 0; round < ROUNDS; round++) {
     await bench.stop(server, 'SIGKILL');
   }
 }
-const rate = (name) => bench.median(results[name].map(({ perSecond }) => perSecond));
+const rate = (name) => median(results[name].map(({ perSecond }) => perSecond));
 const time = (name) => Math.min(...results[name].map(({ microseconds }) => microseconds));
 console.table(
   Object.keys(candidates).map((name) => ({

@@ -7,7 +7,7 @@ import { LockInfo } from './lock-info.js';
 import { changeRefused } from './lock-problems.js';
 
 /** Every change of content asks the lock, inside the statement that makes it. */
-const LOCK_GUARD: ChangeGuard = {
+export const LOCK_GUARD: ChangeGuard = {
   verdictSql: (uid, user, token) => `content_lock_verdict(${uid}, ${user}, ${token})`,
   changedSql: (uid, user, token, release) => `content_lock_changed(${uid}, ${user}, ${token}, ${release})`,
   refusal: changeRefused,

@@ -1,9 +1,10 @@
 // One client of each way to take and give back a lock. All have `lock(done)`, which tells whether it was granted, and `unlock(done)`,
 // which tells whether the lock was given back; an answer that fits neither counts as an error with the caller.
-import { connect } from 'node:net';
+import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
+import { require, root } from '../machine.mjs';
 import { HttpConnection, httpRequest } from './http-connection.mjs';
-import { require, root } from './machine.mjs';
+import { redisCommand, RedisConnection } from './request-clients.mjs';
 
 /** Longer than any round, so that no lock ends by itself. */
 const TTL_SECONDS = 60;
@@ -115,34 +116,52 @@ function etcd({ port, resource }) {
 const DELETE_OWN = `if redis.call("get", KEYS[1]) == ARGV[1] then return redis.call("del", KEYS[1]) else return 0 end`;
 
 function redis({ port, resource, owner }) {
-  const socket = connect({ port, host: '127.0.0.1', noDelay: true });
-  socket.on('error', (error) => process.stderr.write(`${error.message}\n`));
-  let onAnswer;
-  let pending = '';
-  // Every answer asked for here is one line: +OK, $-1, :1 or an error.
-  socket.on('data', (chunk) => {
-    pending += chunk.toString('latin1');
-    if (!pending.endsWith('\r\n')) return;
-    const line = pending.slice(0, -2);
-    pending = '';
-    onAnswer(line);
-  });
-  const send = (command, done) => {
-    onAnswer = done;
-    socket.write(command);
-  };
-  const lock = respCommand(['SET', resource, owner, 'NX', 'PX', String(TTL_SECONDS * 1000)]);
+  const connection = new RedisConnection(port);
+  const lock = redisCommand(['SET', resource, owner, 'NX', 'PX', String(TTL_SECONDS * 1000)]);
   // Redis keeps the script after the first time; sending its text each time costs it one digest.
-  const unlock = respCommand(['EVAL', DELETE_OWN, '1', resource, owner]);
+  const unlock = redisCommand(['EVAL', DELETE_OWN, '1', resource, owner]);
   const outcomes = { '+OK': GRANTED, '$-1': REFUSED };
   return {
-    lock: (done) => send(lock, (line) => done(outcomes[line] ?? unexpected('', line))),
-    unlock: (done) => send(unlock, (line) => done(line === ':1' ? null : unexpected('', line))),
+    lock: (done) => connection.send(lock, (line) => done(outcomes[line] ?? unexpected('', line))),
+    unlock: (done) => connection.send(unlock, (line) => done(line === ':1' ? null : unexpected('', line))),
   };
 }
 
-const respCommand = (words) =>
-  Buffer.from(`*${words.length}\r\n${words.map((word) => `$${Buffer.byteLength(word)}\r\n${word}\r\n`).join('')}`);
+/** `@lock` of an object of the client's own, by an editor who is logged in. */
+function content({ port, path, authorization }) {
+  const connection = new HttpConnection(port);
+  const lock = httpRequest(port, 'POST', `${path}/@lock`, {}, { Authorization: authorization });
+  const unlock = httpRequest(port, 'DELETE', `${path}/@lock`, undefined, { Authorization: authorization });
+  const isLocked = (body) => body.includes('"locked":true');
+  return {
+    lock: (done) =>
+      connection.send(lock, (status, body) =>
+        done(status === '200' && isLocked(body) ? GRANTED : unexpected(status, body)),
+      ),
+    unlock: (done) =>
+      connection.send(unlock, (status, body) =>
+        done(status === '200' && !isLocked(body) ? null : unexpected(status, body)),
+      ),
+  };
+}
 
-/** By the name of the way; each makes a client from `{ port, resource, owner, waits }`. */
-export const LOCK_CLIENTS = { bare, daprHttp, native, daprGrpc, etcd, redis };
+/** By the name of the way; each makes a client from `{ port, resource, owner, waits }` and what the job says of it. */
+export const LOCK_CLIENTS = { bare, daprHttp, native, daprGrpc, etcd, redis, content };
+
+/**
+ * Clients whose operation is to take a lock of their own and to give it back.
+ *
+ * @param job `port`, and in `own` what each client is told besides
+ */
+export function lockAndUnlock(makeClient, { port, own }) {
+  // A lock that the end of a run leaves behind must not be in the way of the next run.
+  const run = randomUUID();
+  return (index) => {
+    const client = makeClient({ port, owner: `client-${index}`, resource: `bench/${run}/${index}`, ...own?.[index] });
+    return (done) =>
+      client.lock((outcome) => {
+        if (outcome.isGranted) return client.unlock((failure) => done(failure && failure.error));
+        done(outcome.error ?? 'refused, although nobody else wants it');
+      });
+  };
+}

@@ -1,5 +1,5 @@
 // A scratch PostgreSQL that flushes like the product's; prints its address. Stops, and removes its files, when standard input ends.
-import { newFolder, require } from './machine.mjs';
+import { newFolder, require } from '../machine.mjs';
 
 const { EmbeddedPostgres } = require('../dist/src/database/embedded/embedded-postgres.js');
 const log = { info: () => undefined, warn: () => undefined, error: (message) => process.stderr.write(`${message}\n`) };

@@ -1,20 +1,22 @@
-// Clients that take a lock, hold it for nothing and give it back, over and over.
-// Run as a process of its own: `node lock-load.mjs WAY PORT CLIENTS SECONDS own|hot|hot-waiting`. `own`: each client has a lock of its
-// own; `hot`: all want the same one and ask again at once when refused; `hot-waiting`: all want the same one and wait for it.
+// Clients that all want one lock, hold it for nothing and give it back, over and over.
+// Run as a process of its own: the job, `{ way, port, pid, connections, seconds, warmUpMs, waits }`, comes as JSON on standard input, the
+// result goes as JSON to standard output. `waits`: they stand in line; else they ask again at once when refused.
 import { randomUUID } from 'node:crypto';
+import { json } from 'node:stream/consumers';
+import { percentiles } from '../statistics.mjs';
 import { LOCK_CLIENTS } from './lock-clients.mjs';
-import { measure, percentiles } from './measure.mjs';
+import { measure } from './measure.mjs';
 
-const [way, port, clients, seconds, contention] = process.argv.slice(2);
+const job = await json(process.stdin);
 // A lock that the end of a run leaves behind must not be in the way of the next run.
-const run = randomUUID();
+const resource = `bench/${randomUUID()}`;
 
 const counts = { refused: 0, failed: 0 };
 const failures = new Set();
-const grants = new Array(Number(clients)).fill(0);
+const grants = new Array(job.connections).fill(0);
 /** From asking the first time to being told that the lock was given back, in ms. */
 const pairs = [];
-/** From sending a release to the next grant's answer at whichever client, in ms; meaningful for a hot lock only. */
+/** From sending a release to the next grant's answer at whichever client, in ms. */
 const handOffs = [];
 let releasedAt = null;
 
@@ -24,12 +26,8 @@ function fail({ error }) {
 }
 
 function startClient(index, clock) {
-  const client = LOCK_CLIENTS[way]({
-    port: Number(port),
-    owner: `client-${index}`,
-    resource: contention === 'own' ? `bench/${run}/${index}` : `bench/${run}`,
-    waits: contention === 'hot-waiting',
-  });
+  const { port, waits } = job;
+  const client = LOCK_CLIENTS[job.way]({ port, owner: `client-${index}`, resource, waits });
   let askedAt;
   const begin = () => {
     if (clock.isOver) return;
@@ -61,19 +59,19 @@ function startClient(index, clock) {
   begin();
 }
 
-const elapsed = await measure(Number(seconds), (clock) => {
-  for (let index = 0; index < Number(clients); index++) startClient(index, clock);
+const { seconds, ...busy } = await measure(job, (clock) => {
+  for (let index = 0; index < job.connections; index++) startClient(index, clock);
 });
-if (failures.size > 0) process.stderr.write(`${way} ${contention}: ${[...failures].join('\n')}\n`);
+if (failures.size > 0) process.stderr.write(`${job.way}: ${[...failures].join('\n')}\n`);
 process.stdout.write(
   JSON.stringify({
-    perSecond: Math.round(pairs.length / elapsed.seconds),
-    generatorBusy: elapsed.busy,
-    ...counts,
+    perSecond: Math.round(pairs.length / seconds),
     ...percentiles(pairs),
-    ...(contention === 'own'
-      ? {}
-      : { handOff: percentiles(handOffs), fewestGrants: Math.min(...grants), mostGrants: Math.max(...grants) }),
+    ...busy,
+    ...counts,
+    handOff: percentiles(handOffs),
+    fewestGrants: Math.min(...grants),
+    mostGrants: Math.max(...grants),
   }),
 );
 process.exit(0);
