@@ -11,7 +11,9 @@ function inNode<Value>(module: string, expression: string): Value {
     import * as exported from ${JSON.stringify(join(__dirname, module))};
     process.stdout.write(JSON.stringify(await (async ({ ${names(expression)} }) => ${expression})(exported)));
     process.exit(0);`;
-  return JSON.parse(execFileSync(process.execPath, ['--input-type=module', '--eval', program], { encoding: 'utf8' }));
+  return JSON.parse(
+    execFileSync(process.execPath, ['--input-type=module', '--eval', program], { encoding: 'utf8', timeout: 10_000 }),
+  );
 }
 
 const EXPORTS = [

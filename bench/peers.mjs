@@ -1,6 +1,7 @@
 // Other programs, where they are installed. They take the service's place on its core, their storage included; each flushes to disk
 // before it answers, as the service does.
 import { connect } from 'node:net';
+import { join } from 'node:path';
 import * as bench from './machine.mjs';
 
 const START_MS = 10_000;
@@ -13,7 +14,7 @@ const PEERS = {
       const client = `http://127.0.0.1:${port}`;
       const peer = `http://127.0.0.1:${await bench.freePort()}`;
       return [
-        ['--name', 'bench', '--data-dir', folder, '--logger', 'zap', '--log-level', 'error'],
+        ['--name', 'bench', '--data-dir', join(folder, 'data'), '--logger', 'zap', '--log-level', 'error'],
         ['--listen-client-urls', client, '--advertise-client-urls', client],
         ['--listen-peer-urls', peer, '--initial-advertise-peer-urls', peer, '--initial-cluster', `bench=${peer}`],
       ].flat();

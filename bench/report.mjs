@@ -43,7 +43,8 @@ class Report {
       .filter(({ group }) => group === 'hot-lock')
       .flatMap((cell) =>
         this.counts(cell).map((count) => {
-          const of = (pick) => median(cell.results[count].map(pick));
+          const rounds = cell.results[count];
+          const of = (pick) => round2(median(rounds.map(pick)));
           return {
             'one lock': cell.name,
             clients: count,
@@ -54,10 +55,10 @@ class Report {
             'hand-off p99 ms': of(({ handOff }) => handOff.p99),
             'grants per client': `${of(({ fewestGrants }) => fewestGrants)} to ${of(({ mostGrants }) => mostGrants)}`,
             refused: of(({ refused }) => refused),
-            'server busy': round2(of(({ serverBusy }) => serverBusy ?? '')),
-            'server µs': this.serverMicroseconds(cell.results[count]),
+            'server busy': round2(middle(rounds, 'serverBusy')),
+            'server µs': this.serverMicroseconds(rounds),
             'generator busy': of(({ generatorBusy }) => generatorBusy),
-            failed: sum(cell.results[count]),
+            failed: sum(rounds),
           };
         }),
       );
@@ -139,13 +140,12 @@ class Report {
   /** What makes a figure doubtful stands beside it: answers that failed, and a generator without time to spare. */
   quality(cell, count) {
     const rounds = cell.results[count];
-    const middle = (member) => ((rounds[0][member] ?? null) === null ? '' : median(rounds.map((one) => one[member])));
     return {
-      'p50 ms': round2(middle('p50')),
-      'p99 ms': round2(middle('p99')),
-      'server busy': round2(middle('serverBusy')),
+      'p50 ms': round2(middle(rounds, 'p50')),
+      'p99 ms': round2(middle(rounds, 'p99')),
+      'server busy': round2(middle(rounds, 'serverBusy')),
       'server µs': this.serverMicroseconds(rounds),
-      'generator busy': round2(middle('generatorBusy')),
+      'generator busy': round2(middle(rounds, 'generatorBusy')),
       failed: sum(rounds),
     };
   }
@@ -168,6 +168,9 @@ class Report {
   }
 }
 
+/** '' where the system did not tell, or nothing was there to be told. */
+const middle = (rounds, member) =>
+  (rounds[0][member] ?? null) === null ? '' : median(rounds.map((round) => round[member]));
 const yardstick = (name, count, rate, quality) => ({
   yardstick: name,
   connections: count,

@@ -80,7 +80,8 @@ async function startService(address, { core, workers }) {
   const listening = /^listening on http:\/\/127\.0\.0\.1:(\d+) grpc 127\.0\.0\.1:(\d+)$/m;
   const [, httpPort, grpcPort] = await bench.firstOutput(child, listening);
   return {
-    pid: child.pid,
+    // With several workers the first process only looks after the others.
+    pid: workers === '1' ? child.pid : undefined,
     port: Number(httpPort),
     grpcPort: Number(grpcPort),
     idleMb: bench.residentMb(child.pid),

@@ -25,18 +25,30 @@ function fail({ error }) {
   if (failures.size < 3) failures.add(error);
 }
 
+/**
+ * Longest time for those who still stand in line to be granted the lock and give it back. etcd's gateway keeps the calls of clients that
+ * went away and carries a hundred at once: what one run leaves there would block the next.
+ */
+const DRAIN_MS = 10_000;
+let running = job.connections;
+let allEnded;
+const drained = new Promise((resolve) => (allEnded = resolve));
+const end = () => {
+  if (--running === 0) allEnded();
+};
+
 function startClient(index, clock) {
   const { port, waits } = job;
   const client = LOCK_CLIENTS[job.way]({ port, owner: `client-${index}`, resource, waits });
   let askedAt;
   const begin = () => {
-    if (clock.isOver) return;
+    if (clock.isOver) return end();
     askedAt = performance.now();
     client.lock(onAnswer);
   };
   const onAnswer = (outcome) => {
     if (outcome.isGranted) return onGrant();
-    if (clock.isOver) return;
+    if (clock.isOver) return end();
     if (outcome.error) fail(outcome);
     else if (clock.isCounting) counts.refused++;
     // Where errors come without delay, a loop that never yields would starve the clock.
@@ -62,6 +74,7 @@ function startClient(index, clock) {
 const { seconds, ...busy } = await measure(job, (clock) => {
   for (let index = 0; index < job.connections; index++) startClient(index, clock);
 });
+await Promise.race([drained, new Promise((resolve) => setTimeout(resolve, DRAIN_MS))]);
 if (failures.size > 0) process.stderr.write(`${job.way}: ${[...failures].join('\n')}\n`);
 process.stdout.write(
   JSON.stringify({
