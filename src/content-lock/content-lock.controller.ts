@@ -2,7 +2,6 @@ import { Delete, Get, Patch, Post } from '@nestjs/common';
 import { mayOnContent } from '../auth/content-access.js';
 import { ContentAuthGuard } from '../auth/content-auth.guard.js';
 import { ChangesContent } from '../content/changes-content.decorator.js';
-import { AuditLog } from '../events/audit-log.js';
 import { type Answer, emptyAnswer } from '../http/answer.js';
 import { ContentRequest } from '../http/content/content-request.js';
 import { Needs, SurfaceController } from '../http/surface-controller.decorator.js';
@@ -24,7 +23,6 @@ export class ContentLockController {
   constructor(
     private readonly locks: ContentLockService,
     private readonly info: LockInfo,
-    private readonly auditLog: AuditLog,
   ) {}
 
   @Get('@lock')
@@ -41,12 +39,13 @@ export class ContentLockController {
   async take(request: ContentRequest): Promise<Answer> {
     const options = parseLockOptions(request.body);
     const user = userOf(request);
-    const { outcome, lock, former, object } = await this.locks.take(request.objectPath, user, options, request);
+    const { outcome, lock, object } = await this.locks.take(request.objectPath, user, options, request, (path) =>
+      endedByForce(request, 'lock-stolen', path),
+    );
     if (outcome === 'not-stealable') throw notStealable();
     if (outcome === 'held' && isStrict(request)) {
       throw lockedByOther(object.id, request.urlOf(object.path), this.info.of(lock, request));
     }
-    if (outcome === 'stolen') await this.auditLog.record(endedByForce(request, 'lock-stolen', object.path, former!));
     return this.answer(lock, request);
   }
 
@@ -67,15 +66,11 @@ export class ContentLockController {
   @ChangesContent('nothing')
   async release(request: ContentRequest): Promise<Answer> {
     const force = parseUnlock(request.body);
-    const { outcome, lock, former, object } = await this.locks.release(
-      request.objectPath,
-      userOf(request),
-      force,
-      request,
+    const { outcome, lock } = await this.locks.release(request.objectPath, userOf(request), force, request, (path) =>
+      endedByForce(request, 'lock-forced', path),
     );
     if (outcome === 'not-stealable') throw notStealable();
     if (outcome === 'held' && isStrict(request)) throw notTheHolder();
-    if (outcome === 'forced') await this.auditLog.record(endedByForce(request, 'lock-forced', object.path, former!));
     return this.answer(lock, request);
   }
 

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource, Repository } from 'typeorm';
 import { Database, type Statement } from '../database/database.js';
+import { auditColumns, type AuditEvent } from '../events/audit-event.js';
 import { Metrics } from '../metrics/metrics.js';
 import { fromStoredText } from '../database/stored-text.js';
 import {
@@ -24,8 +25,10 @@ import {
   PURGE,
   REFRESH,
   RELEASE,
+  RELEASE_BY_FORCE,
   RELEASE_BY_TOKEN,
   TAKE,
+  TAKE_BY_FORCE,
   toLock,
 } from './content-lock.sql.js';
 import { DEFAULT_TIMEOUT } from './rules/lock-input.js';
@@ -39,6 +42,9 @@ export interface LockFilter {
   readonly holder: string | null;
 }
 
+/** What the audit log says of a lock that is ended; the statement that ends it adds whose it was. */
+export type ForcedEvent = Omit<AuditEvent, 'details'>;
+
 /** Edge to the tables of content locks. Each method is one statement; the operations answer null when the object is gone. */
 @Injectable()
 export class ContentLockRepository extends Repository<ContentLockEntity> {
@@ -51,22 +57,26 @@ export class ContentLockRepository extends Repository<ContentLockEntity> {
     metrics.contentLocksHeld.readFrom(() => this.countHeld(MAX_COUNTED));
   }
 
-  take(uid: string, user: LockUser, options: LockOptions): Promise<LockResult<TakeOutcome> | null> {
+  /** @param event noted in the same statement when another's lock is ended */
+  take(uid: string, user: LockUser, options: LockOptions, event: ForcedEvent): Promise<LockResult<TakeOutcome> | null> {
     const { timeout, stealable, force } = options;
-    return this.operate(TAKE, [uid, user.name, timeout, stealable, force, user.mayBreak, DEFAULT_TIMEOUT]);
+    const values = [uid, user.name, timeout, stealable, force, user.mayBreak, DEFAULT_TIMEOUT];
+    return force ? this.operate(TAKE_BY_FORCE, [...values, ...columnsOf(event)]) : this.operate(TAKE, values);
   }
 
   refresh(uid: string, user: LockUser, timeout: number | null): Promise<LockResult<RefreshOutcome> | null> {
     return this.operate(REFRESH, [uid, user.name, timeout]);
   }
 
-  release(uid: string, user: LockUser, force: boolean): Promise<LockResult<ReleaseOutcome> | null> {
-    return this.operate(RELEASE, [uid, user.name, force, user.mayBreak]);
+  /** @param event noted in the same statement when another's lock is ended */
+  release(uid: string, user: LockUser, force: boolean, event: ForcedEvent): Promise<LockResult<ReleaseOutcome> | null> {
+    const values = [uid, user.name, force, user.mayBreak];
+    return force ? this.operate(RELEASE_BY_FORCE, [...values, ...columnsOf(event)]) : this.operate(RELEASE, values);
   }
 
-  /** Ends the lock whoever holds it. */
-  breakLock(uid: string): Promise<LockResult<'free' | 'forced'> | null> {
-    return this.operate(RELEASE, [uid, null, true, true]);
+  /** Ends the lock whoever holds it, and notes that. */
+  breakLock(uid: string, event: ForcedEvent): Promise<LockResult<'free' | 'forced'> | null> {
+    return this.operate(RELEASE_BY_FORCE, [uid, null, true, true, ...columnsOf(event)]);
   }
 
   /** Ends the lock that has this token; any other, or none, is left alone. */
@@ -118,3 +128,6 @@ export class ContentLockRepository extends Repository<ContentLockEntity> {
     return { outcome: row[0] as Outcome, lock: toLock(row, PRESENT_AT), former: toLock(row, FORMER_AT) };
   }
 }
+
+/** All but the details, which come last. */
+const columnsOf = (event: ForcedEvent): (string | null)[] => auditColumns(event).slice(0, -1);

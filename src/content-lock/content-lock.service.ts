@@ -13,12 +13,15 @@ import {
   type ReleaseOutcome,
   type TakeOutcome,
 } from './content-lock.js';
-import { ContentLockRepository, type LockFilter } from './content-lock.repository.js';
+import { ContentLockRepository, type ForcedEvent, type LockFilter } from './content-lock.repository.js';
 
 /** What became of an operation, and the object that it was about. */
 export interface LockedObject<Outcome> extends LockResult<Outcome> {
   readonly object: ContentObject;
 }
+
+/** What the audit log is to say of the end of a lock on the object with this path. */
+export type ForcedEventOf = (path: readonly string[]) => ForcedEvent;
 
 /** Locks of the objects that paths lead to. What an outcome is called on the wire is the controller's business. */
 @Injectable()
@@ -40,8 +43,9 @@ export class ContentLockService {
     user: LockUser,
     options: LockOptions,
     urls: ContentUrls,
+    eventOf: ForcedEventOf,
   ): Promise<LockedObject<TakeOutcome>> {
-    return this.operate(path, urls, (uid) => this.locks.take(uid, user, options));
+    return this.operate(path, urls, (object) => this.locks.take(object.uid, user, options, eventOf(object.path)));
   }
 
   /** @throws 404 */
@@ -51,7 +55,7 @@ export class ContentLockService {
     timeout: number | null,
     urls: ContentUrls,
   ): Promise<LockedObject<RefreshOutcome>> {
-    return this.operate(path, urls, (uid) => this.locks.refresh(uid, user, timeout));
+    return this.operate(path, urls, ({ uid }) => this.locks.refresh(uid, user, timeout));
   }
 
   /** @throws 404 */
@@ -60,8 +64,9 @@ export class ContentLockService {
     user: LockUser,
     force: boolean,
     urls: ContentUrls,
+    eventOf: ForcedEventOf,
   ): Promise<LockedObject<ReleaseOutcome>> {
-    return this.operate(path, urls, (uid) => this.locks.release(uid, user, force));
+    return this.operate(path, urls, (object) => this.locks.release(object.uid, user, force, eventOf(object.path)));
   }
 
   /** Whoever knows the token may; a stale one does nothing. @throws 404 */
@@ -82,10 +87,10 @@ export class ContentLockService {
   }
 
   /** Ends the lock of an object whoever holds it, and gives it as it was. @throws 404 when there is none */
-  async breakLock(uid: string): Promise<{ lock: ContentLock; object: ContentObject }> {
+  async breakLock(uid: string, eventOf: ForcedEventOf): Promise<{ lock: ContentLock; object: ContentObject }> {
     // PostgreSQL takes no U+0000, and no uid has it.
     const object = uid.includes('\0') ? null : await this.content.findByUid(uid);
-    const lock = object && (await this.locks.breakLock(uid))?.former;
+    const lock = object && (await this.locks.breakLock(uid, eventOf(object.path)))?.former;
     if (!lock) throw lockNotHeld();
     return { lock, object };
   }
@@ -93,10 +98,10 @@ export class ContentLockService {
   private async operate<Outcome>(
     path: readonly string[],
     urls: ContentUrls,
-    act: (uid: string) => Promise<LockResult<Outcome> | null>,
+    act: (object: ContentObject) => Promise<LockResult<Outcome> | null>,
   ): Promise<LockedObject<Outcome>> {
     const object = await this.content.get(path, urls);
-    const result = await act(object.uid);
+    const result = await act(object);
     if (!result) throw noSuchObject(urls.urlOf(path), urls.urlOf([]));
     return { ...result, object };
   }

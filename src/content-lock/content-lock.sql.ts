@@ -1,4 +1,5 @@
 import { type Row, type Statement } from '../database/database.js';
+import { noteEvent } from '../events/audit.sql.js';
 import { type ContentLock } from './content-lock.js';
 
 /**
@@ -33,6 +34,24 @@ export function toLock(row: Row, from: number): ContentLock | null {
 export const PRESENT_AT = 1;
 export const FORMER_AT = PRESENT_AT + LOCK_WIDTH;
 
+/** What the audit log keeps of a lock that was ended. */
+const ENDED = `json_build_object(
+  'uid', (former).uid, 'holder', (former).holder, 'created', ${utc('(former).created', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')},
+  'timeout', (former).timeout_s, 'stealable', (former).stealable)::text`;
+
+/** Only where a lock may be ended by force: the columns of the audit event follow the function's parameters, and it has its own details. */
+const forcedOperation = (name: string, call: string, eventFrom: number): Statement => ({
+  name,
+  isWrite: true,
+  text: `
+    WITH done AS MATERIALIZED (
+      SELECT * FROM ${call}
+    ), noted AS (
+      ${noteEvent(eventFrom, `done WHERE outcome IN ('stolen', 'forced')`, ENDED)}
+    )
+    SELECT outcome, ${LOCK('(present)')}, ${LOCK('(former)')} FROM done`,
+});
+
 const operation = (name: string, call: string): Statement => ({
   name,
   isWrite: true,
@@ -40,16 +59,19 @@ const operation = (name: string, call: string): Statement => ({
 });
 
 /** $1 uid, $2 user, $3 timeout in seconds, $4 stealable, $5 force, $6 whether the user may break any lock, $7 default timeout. */
-export const TAKE = operation(
-  'content_lock_take',
-  'content_lock_take($1, $2, $3::integer, $4::boolean, $5::boolean, $6::boolean, $7::integer)',
-);
+const TAKE_CALL = 'content_lock_take($1, $2, $3::integer, $4::boolean, $5::boolean, $6::boolean, $7::integer)';
+export const TAKE = operation('content_lock_take', TAKE_CALL);
+/** The columns of the audit event from $8 on. */
+export const TAKE_BY_FORCE = forcedOperation('content_lock_take_by_force', TAKE_CALL, 8);
 
 /** $1 uid, $2 user, $3 timeout in seconds. */
 export const REFRESH = operation('content_lock_refresh', 'content_lock_refresh($1, $2, $3::integer)');
 
 /** $1 uid, $2 user, $3 force, $4 whether the user may break any lock. */
-export const RELEASE = operation('content_lock_release', 'content_lock_release($1, $2, $3::boolean, $4::boolean)');
+const RELEASE_CALL = 'content_lock_release($1, $2, $3::boolean, $4::boolean)';
+export const RELEASE = operation('content_lock_release', RELEASE_CALL);
+/** The columns of the audit event from $5 on. */
+export const RELEASE_BY_FORCE = forcedOperation('content_lock_release_by_force', RELEASE_CALL, 5);
 
 /** $1 uid, $2 token. */
 export const RELEASE_BY_TOKEN: Statement = {

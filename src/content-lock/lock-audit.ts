@@ -1,16 +1,14 @@
 import { type AuditEvent } from '../events/audit-event.js';
 import { type ApiRequest } from '../http/api-request.js';
-import { type ContentLock } from './content-lock.js';
-import { type LockFilter } from './content-lock.repository.js';
+import { type ForcedEvent, type LockFilter } from './content-lock.repository.js';
 
-/** What the audit log says of a lock that somebody other than its holder ended: who did it, whose it was, and why if that was asked. */
+/** What the audit log says of a lock that somebody other than its holder ended: who did it, and why if that was asked. */
 export function endedByForce(
   { principal, remoteAddress, id }: ApiRequest,
   action: 'lock-stolen' | 'lock-forced' | 'lock-broken',
   path: readonly string[],
-  { uid, holder, created, timeout, isStealable }: ContentLock,
   reason: string | null = null,
-): AuditEvent {
+): ForcedEvent {
   return {
     actor: principal.name,
     address: remoteAddress,
@@ -20,7 +18,6 @@ export function endedByForce(
     target: `/${path.join('/')}`,
     outcome: 'done',
     reason,
-    details: { uid, holder, created: `${created}Z`, timeout, stealable: isStealable },
   };
 }
 

@@ -38,8 +38,9 @@ export class LockBoardController {
   async breakLock(request: ApiRequest): Promise<Answer> {
     const uid = decodePathSegment(request.params['uid']!);
     const reason = parseReason(request.query);
-    const { lock, object } = await this.locks.breakLock(uid);
-    await this.auditLog.record(endedByForce(request, 'lock-broken', object.path, lock, reason));
+    const { lock, object } = await this.locks.breakLock(uid, (path) =>
+      endedByForce(request, 'lock-broken', path, reason),
+    );
     return brokenAnswer(lock, object);
   }
 }

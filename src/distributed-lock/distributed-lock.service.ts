@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
+import { type AuditEvent } from '../events/audit-event.js';
 import { CLIENT_GONE } from '../http/request-body.js';
 import { type HolderClaim, type Lease, type LeaseAuthor, type LeaseRequest } from '../lease/lease.js';
 import {
@@ -25,8 +26,6 @@ export interface AcquireOutcome {
 
 /** How often a try is repeated that found the lease free and yet came too late; each time somebody else got it. */
 const MAX_ATTEMPTS = 4;
-/** A claim that any holder meets. */
-const WHOEVER: HolderClaim = { owner: null, fence: null };
 
 /** The rules of distributed locks, apart from how any surface spells them. All surfaces work on the same rows. */
 @Injectable()
@@ -103,13 +102,33 @@ export class DistributedLockService {
     return this.releaseToNext(key, claim, this.boundTo(author), author);
   }
 
-  /** Ends whatever hold there is. Gives the lock as it was; null when nobody held it. */
-  async force(store: LockStore, resource: string, author: LeaseAuthor): Promise<Lease | null> {
+  /**
+   * Ends whatever hold there is. Gives the lock as it was; null when nobody held it.
+   *
+   * @param eventOf what the audit log is to say of it
+   */
+  async force(
+    store: LockStore,
+    resource: string,
+    author: LeaseAuthor,
+    eventOf: (broken: Lease) => AuditEvent,
+  ): Promise<Lease | null> {
     const key = leaseKey(store.storedKey(resource));
     const lease = await this.leases.findLease(key);
     if (!lease?.isHeld) return null;
     // Only the hold that was seen: one that began in between is not the one that the operator meant.
-    const verdict = await this.releaseToNext(key, { ...WHOEVER, fence: lease.fence }, null, author);
+    const sentAt = performance.now();
+    const { replicaId } = this.line;
+    const { lockDelayMs } = this.settings;
+    const { verdict, turn } = await this.leases.force(
+      key,
+      lease.fence!,
+      author,
+      replicaId,
+      lockDelayMs,
+      eventOf(lease),
+    );
+    this.line.follow(key, turn, sentAt);
     if (verdict !== 'released') return null;
     this.metrics.locksForced.inc({ kind: 'distributed' });
     return lease;

@@ -1,6 +1,6 @@
 import { Delete, Get, Patch, Post, Put } from '@nestjs/common';
 import { NativeAuthGuard } from '../auth/native-auth.guard.js';
-import { auditTextStart } from '../events/audit-event.js';
+import { type AuditEvent, auditTextStart } from '../events/audit-event.js';
 import { AuditLog } from '../events/audit-log.js';
 import { type Answer } from '../http/answer.js';
 import { ApiRequest } from '../http/api-request.js';
@@ -118,26 +118,28 @@ export class LockController {
 
   private async force(request: ApiRequest, store: LockStore, resource: string): Promise<Answer> {
     const reason = parseForceReason(request.query, fenceHeaderFrom(request));
-    const broken = await this.locks.force(store, resource, authorFrom(request));
+    const target = `${store.name}/${resource}`;
+    const broken = await this.locks.force(store, resource, authorFrom(request), (lease) =>
+      forcedEvent(request, target, reason, lease),
+    );
     if (!broken) throw lockNotHeld();
-    await this.recordForce(request, `${store.name}/${resource}`, reason, broken);
     return lockAnswer(store, resource, broken);
   }
+}
 
-  /** Who took it, from whom, and why. */
-  private recordForce(request: ApiRequest, target: string, reason: string, broken: Lease): Promise<void> {
-    const { fence, grantedAt, expiresAt } = broken;
-    return this.auditLog.record({
-      actor: request.principal.name,
-      address: request.remoteAddress,
-      requestId: request.id,
-      surface: 'lock',
-      action: 'lock-forced',
-      target,
-      outcome: 'done',
-      reason,
-      // Dapr's owners may have millions of characters.
-      details: { owner: auditTextStart(broken.owner!), fence, grantedAt, expiresAt },
-    });
-  }
+/** What the audit log says: who took it, from whom, and why. */
+function forcedEvent(request: ApiRequest, target: string, reason: string, broken: Lease): AuditEvent {
+  const { fence, grantedAt, expiresAt } = broken;
+  return {
+    actor: request.principal.name,
+    address: request.remoteAddress,
+    requestId: request.id,
+    surface: 'lock',
+    action: 'lock-forced',
+    target,
+    outcome: 'done',
+    reason,
+    // Dapr's owners may have millions of characters.
+    details: { owner: auditTextStart(broken.owner!), fence, grantedAt, expiresAt },
+  };
 }

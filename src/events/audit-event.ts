@@ -45,4 +45,20 @@ export function auditDetails(details: Readonly<Record<string, unknown>>): string
   return text.length <= MAX_DETAILS_LENGTH ? text : JSON.stringify({ omittedCharacters: text.length });
 }
 
+/** Members of an event in the order of the log's columns, as it stores them. */
+export function auditColumns(event: AuditEvent): (string | null)[] {
+  const { actor, address, requestId, surface, action, target, outcome, reason, details } = event;
+  return [
+    auditText(actor),
+    auditText(address),
+    requestId,
+    auditText(surface),
+    auditText(action),
+    auditText(target),
+    auditText(outcome),
+    reason === null || reason === undefined ? null : auditText(reason),
+    details === null || details === undefined ? null : auditDetails(details),
+  ];
+}
+
 const isHighSurrogate = (code: number): boolean => code >= 0xd800 && code <= 0xdbff;

@@ -25,8 +25,8 @@ interface Queued {
 }
 
 /**
- * Writes the audit log. What was done by force is awaited by whoever does it; what was refused must cost the service nothing, so it is
- * limited, gathered and written behind the request's back.
+ * Writes the audit log, but for what was done by force: those statements write their own row. What was refused must cost the service
+ * nothing, so it is limited, gathered and written behind the request's back.
  */
 @Injectable()
 export class AuditLog implements BeforeApplicationShutdown {
@@ -42,7 +42,7 @@ export class AuditLog implements BeforeApplicationShutdown {
     private readonly metrics: Metrics,
   ) {}
 
-  /** For changes that must not go unrecorded: force, steal, break. Fails like any other write of the request. */
+  /** For what must not go unrecorded and changes nothing; what ends a lock notes it in its own statement (`noteEvent`). Fails like any write. */
   async record(event: AuditEvent): Promise<void> {
     await this.repository.add([event], [0]);
   }

@@ -3,11 +3,11 @@ import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource, Repository } from 'typeorm';
 import { Database, type Row } from '../database/database.js';
 import { fromStoredText, toStoredText } from '../database/stored-text.js';
-import { auditDetails, type AuditEvent, auditText, auditTextStart } from './audit-event.js';
+import { auditColumns, type AuditEvent, auditText, auditTextStart } from './audit-event.js';
 import { AuditEventEntity } from './audit-event.entity.js';
 import { boundOf, type Found, type Position, type Source } from './audit-page.js';
 import { type AuditQuery, type TargetFilter } from './audit.requests.js';
-import { ADD_EVENTS, EVENT_PAGE, PURGE_EVENTS, REVISION_PAGE } from './audit.sql.js';
+import { ADD_EVENTS, EVENT_COLUMNS, EVENT_PAGE, PURGE_EVENTS, REVISION_PAGE } from './audit.sql.js';
 
 /** State of a key-value before or after a change. */
 export interface KeyValueState {
@@ -57,21 +57,9 @@ export class AuditRepository extends Repository<AuditEventEntity> {
    * @param agesMs how long ago each happened, by a clock that only runs forward
    */
   async add(events: readonly AuditEvent[], agesMs: readonly number[]): Promise<void> {
-    const column = (read: (event: AuditEvent) => string | null): (string | null)[] => events.map(read);
-    const optional = (text: string | null | undefined): string | null =>
-      text === null || text === undefined ? null : auditText(text);
-    await this.database.query(ADD_EVENTS, [
-      agesMs,
-      column(({ actor }) => auditText(actor)),
-      column(({ address }) => auditText(address)),
-      column(({ requestId }) => requestId),
-      column(({ surface }) => auditText(surface)),
-      column(({ action }) => auditText(action)),
-      column(({ target }) => auditText(target)),
-      column(({ outcome }) => auditText(outcome)),
-      column(({ reason }) => optional(reason)),
-      column(({ details }) => (details === null || details === undefined ? null : auditDetails(details))),
-    ]);
+    const rows = events.map(auditColumns);
+    const columns = EVENT_COLUMNS.map((_column, index) => rows.map((row) => row[index]!));
+    await this.database.query(ADD_EVENTS, [agesMs, ...columns]);
   }
 
   /** Rows of the log's own table, newest first. */

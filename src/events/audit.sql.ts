@@ -15,6 +15,34 @@ const equals = (column: string, parameter: string): string =>
 /** The sub-select is evaluated once, so that it can bound the index range although the clock moves. */
 const NOT_BEFORE = `(SELECT greatest($3::timestamptz, clock_timestamp() - $4::int * interval '1 day'))`;
 
+/** What `auditColumns` gives, in its order. */
+export const EVENT_COLUMNS = [
+  'actor',
+  'address',
+  'request_id',
+  'surface',
+  'action',
+  'target',
+  'outcome',
+  'reason',
+  'details',
+] as const;
+
+/**
+ * A part of the `WITH` of a statement that ends something by force: the event is written in the same transaction or the change is not
+ * made. What `auditColumns` gives follows from parameter `first` on.
+ *
+ * @param from where the rows come from for each of which the event is written, with a condition
+ * @param details SQL of the JSON text, where only the statement knows what it ended
+ */
+export const noteEvent = (first: number, from: string, details?: string): string => {
+  const values = EVENT_COLUMNS.map((column, index) => {
+    if (column === 'details' && details !== undefined) return details;
+    return `$${first + index}::${column === 'request_id' ? 'uuid' : 'text'}`;
+  });
+  return `INSERT INTO audit_event (${EVENT_COLUMNS.join(', ')}) SELECT ${values.join(', ')} FROM ${from}`;
+};
+
 /**
  * $1 ages in milliseconds: how long ago each happened, for events that were queued; $2 actors, $3 addresses, $4 request ids,
  * $5 surfaces, $6 actions, $7 targets, $8 outcomes, $9 reasons, $10 details.
@@ -23,12 +51,12 @@ export const ADD_EVENTS: Statement = {
   name: 'audit_add',
   isWrite: true,
   text: `
-    INSERT INTO audit_event (at, actor, address, request_id, surface, action, target, outcome, reason, details)
+    INSERT INTO audit_event (at, ${EVENT_COLUMNS.join(', ')})
     SELECT clock_timestamp() - e.age * interval '1 millisecond',
-           e.actor, e.address, e.request_id, e.surface, e.action, e.target, e.outcome, e.reason, e.details
+           ${EVENT_COLUMNS.map((column) => `e.${column}`).join(', ')}
       FROM unnest($1::float8[], $2::text[], $3::text[], $4::uuid[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
                   $10::text[]) WITH ORDINALITY
-        AS e (age, actor, address, request_id, surface, action, target, outcome, reason, details, position)
+        AS e (age, ${EVENT_COLUMNS.join(', ')}, position)
      ORDER BY e.position`,
 };
 

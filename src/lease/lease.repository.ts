@@ -3,6 +3,7 @@ import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource, Repository } from 'typeorm';
 import { Database, type Row } from '../database/database.js';
+import { auditColumns, type AuditEvent } from '../events/audit-event.js';
 import { Metrics } from '../metrics/metrics.js';
 import { LeaseEntity } from './lease.entity.js';
 import { type HolderClaim, type Lease, type LeaseAuthor, type LeaseRequest } from './lease.js';
@@ -20,6 +21,7 @@ import {
   PURGE,
   PURGE_REPLICAS,
   RELEASE,
+  RELEASE_AND_NOTE,
   RELEASE_TO_NEXT,
   RENEW,
   SETTLE,
@@ -158,6 +160,31 @@ export class LeaseRepository extends Repository<LeaseEntity> {
       replica,
       delayMs,
       ticket,
+    ]);
+    return { verdict: row![TURN_LENGTH] as Verdict, turn: toTurn(row!) };
+  }
+
+  /** Ends one hold whoever has it, lets the next in line have its turn, and notes the event, all in one statement. */
+  async force(
+    key: LeaseKey,
+    fence: string,
+    author: LeaseAuthor,
+    replica: string,
+    delayMs: number,
+    event: AuditEvent,
+  ): Promise<{ verdict: Verdict; turn: Turn }> {
+    const { actor, requestId } = author;
+    const [row] = await this.database.query(RELEASE_AND_NOTE, [
+      key.digest,
+      null,
+      fence,
+      null,
+      actor,
+      requestId,
+      replica,
+      delayMs,
+      null,
+      ...auditColumns(event),
     ]);
     return { verdict: row![TURN_LENGTH] as Verdict, turn: toTurn(row!) };
   }

@@ -1,4 +1,5 @@
 import { type Row, type Statement } from '../database/database.js';
+import { noteEvent } from '../events/audit.sql.js';
 import { type Lease } from './lease.js';
 
 /**
@@ -222,6 +223,19 @@ export const RELEASE_TO_NEXT: Statement = {
   name: 'lease_release_to_next',
   isWrite: true,
   text: `SELECT ${TURN}, f.outcome FROM lease_release($1, $2, $3, $4, $5, $6, $7, $8, $9) f`,
+};
+
+/** The same with the columns of an audit event from $10 on, which is written if the hold was ended. */
+export const RELEASE_AND_NOTE: Statement = {
+  name: 'lease_release_and_note',
+  isWrite: true,
+  text: `
+    WITH f AS MATERIALIZED (
+      SELECT * FROM lease_release($1, $2, $3, $4, $5, $6, $7, $8, $9)
+    ), noted AS (
+      ${noteEvent(10, `f WHERE f.outcome = 'released'`)}
+    )
+    SELECT ${TURN}, f.outcome FROM f`,
 };
 
 /** $1 replica, $2 how long it counts as alive, in ms. */

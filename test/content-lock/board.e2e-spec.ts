@@ -251,6 +251,24 @@ describe('the audit log', () => {
     expect(JSON.stringify(items)).not.toContain(token);
   });
 
+  it('takes what ends a lock together with its end, or neither', async () => {
+    const { path } = await lockedChild('x');
+    const uid = await uidOf(alice, path);
+    await editors.app.sql(`ALTER TABLE audit_event ADD CONSTRAINT no_room CHECK (target <> '${path}') NOT VALID`);
+    try {
+      const answers = [
+        await bob.send('POST', `${path}/@lock`, { body: { force: true } }),
+        await bob.send('DELETE', `${path}/@lock`, { body: { force: true } }),
+        await breakLock(mia, uid),
+      ];
+      expect(answers.map(({ status }) => status)).toEqual([500, 500, 500]);
+      expectLocked(await bob.patch(path, {}));
+    } finally {
+      await editors.app.sql(`ALTER TABLE audit_event DROP CONSTRAINT no_room`);
+    }
+    expect((await breakLock(mia, uid)).status).toBe(200);
+  });
+
   it('has who looked at the board, and how it was narrowed, once for all pages', async () => {
     await alice.get(`${BOARD}?path-prefix=/looked-at&holder=bob&limit=1`);
     await alice.get(`${BOARD}?path-prefix=/looked-at&holder=bob&limit=1&after=${'0'.repeat(32)}`);

@@ -138,6 +138,19 @@ describe('force', () => {
     ]);
   });
 
+  it('ends nothing that the audit log cannot take', async () => {
+    const resource = fresh();
+    const held = await by.token.grant(resource, 'me');
+    await app.sql(`ALTER TABLE audit_event ADD CONSTRAINT no_room CHECK (target <> 'lockstore/${resource}') NOT VALID`);
+    try {
+      expect((await force(resource)).status).toBe(500);
+      expect((await by.token.get(resource)).json).toEqual(held);
+    } finally {
+      await app.sql(`ALTER TABLE audit_event DROP CONSTRAINT no_room`);
+    }
+    expect((await force(resource)).status).toBe(200);
+  });
+
   it('is 404 for a lock that nobody holds, and then not audited', async () => {
     const resource = fresh();
     expectProblem(await force(resource), 404, 'lock-not-held');

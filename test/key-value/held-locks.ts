@@ -34,7 +34,14 @@ export class HeldLocks {
   }
 
   async force(resource: string): Promise<void> {
-    await this.service.force(this.store, resource, this.author());
+    await this.service.force(this.store, resource, this.author(), () => ({
+      ...this.author(),
+      address: '',
+      surface: 'lock',
+      action: 'lock-forced',
+      target: resource,
+      outcome: 'done',
+    }));
   }
 
   /** Ends the lease as time does: its row only ever gets old. */
