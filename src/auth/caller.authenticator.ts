@@ -51,10 +51,10 @@ export class CallerAuthenticator {
   /**
    * The caller; null when the request has no `Authorization` at all.
    *
-   * @param takesOidc whether tokens of the configured issuer count, as they do on our own surface only
+   * @param surface tokens of the configured issuer count on our own surface only
    * @throws 401 for credentials that are wrong, 429 when they were wrong too often, 503 when nobody can say
    */
-  async authenticate(request: ApiRequest, { takesOidc }: { takesOidc: boolean }): Promise<Principal | null> {
+  async authenticate(request: ApiRequest, surface: 'native' | 'content'): Promise<Principal | null> {
     const authorization = request.header('authorization');
     if (authorization === undefined) return null;
     const token = bearerTokenOf(authorization);
@@ -65,9 +65,14 @@ export class CallerAuthenticator {
     const principal =
       token === undefined
         ? await this.byPassword(authorization, request)
-        : await this.byToken(token, request, takesOidc);
+        : await this.byToken(token, request, surface === 'native');
     if (principal) return principal;
-    this.failedLogins.record(request);
+    this.failedLogins.record(
+      request,
+      token === undefined
+        ? { surface, credentials: 'password', user: this.userIn(authorization) }
+        : { surface, credentials: 'bearer-token' },
+    );
     throw unauthorized(token === undefined ? CALLER_CHALLENGES : [BASIC_CHALLENGE, invalidToken()]);
   }
 
@@ -80,7 +85,11 @@ export class CallerAuthenticator {
     if (!isConfidential(request, this.settings)) throw unauthorized(CALLER_CHALLENGES);
     const user = await this.verify(name, password, request);
     if (user) return { user, token: await this.issueToken(user) };
-    this.failedLogins.record(request);
+    this.failedLogins.record(request, {
+      surface: 'content',
+      credentials: 'password',
+      user: this.users.find(name)?.name,
+    });
     return null;
   }
 
@@ -94,6 +103,11 @@ export class CallerAuthenticator {
     const credentials = parseBasic(authorization);
     const user = credentials && (await this.verify(credentials.name, credentials.password, request));
     return user && userPrincipal(user);
+  }
+
+  private userIn(authorization: string): string | undefined {
+    const credentials = parseBasic(authorization);
+    return credentials ? this.users.find(credentials.name)?.name : undefined;
   }
 
   /** The issuer that a token names decides who judges it, and only by that one's rules (docs/architecture.md, "Principals"). */

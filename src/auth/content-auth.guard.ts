@@ -25,7 +25,7 @@ export class ContentAuthGuard implements CanActivate {
       return this.authorize(request, NOBODY_PRINCIPAL, access);
     }
     return this.callers
-      .authenticate(request, { takesOidc: false })
+      .authenticate(request, 'content')
       .then((principal) => this.authorize(request, principal!, access));
   }
 

@@ -1,14 +1,25 @@
 import { pino } from 'pino';
 import { loadSettings } from '../config/load-settings.js';
+import { type AuditLog } from '../events/audit-log.js';
 import { Metrics } from '../metrics/metrics';
 import { Problem } from '../problem/problem.js';
-import { FailedLogins } from './failed-logins.js';
+import { type FailedAttempt, FailedLogins } from './failed-logins.js';
 
-function make(limit: number): { logins: FailedLogins; lines: { level: number; msg: string }[] } {
+const ATTEMPT: FailedAttempt = { surface: 'content', credentials: 'password', user: 'ed' };
+
+function make(limit: number): { logins: FailedLogins; lines: { level: number; msg: string }[]; audited: unknown[][] } {
+  const audited: unknown[][] = [];
+  const auditLog = { loginFailed: (...noted: unknown[]) => audited.push(noted) } as unknown as AuditLog;
   const lines: { level: number; msg: string }[] = [];
   const logger = pino({ level: 'info' }, { write: (line: string) => lines.push(JSON.parse(line)) });
   return {
-    logins: new FailedLogins(loadSettings({ FAILED_LOGINS_PER_MINUTE: String(limit) }, false), logger, new Metrics()),
+    logins: new FailedLogins(
+      loadSettings({ FAILED_LOGINS_PER_MINUTE: String(limit) }, false),
+      logger,
+      new Metrics(),
+      auditLog,
+    ),
+    audited,
     lines,
   };
 }
@@ -16,7 +27,7 @@ function make(limit: number): { logins: FailedLogins; lines: { level: number; ms
 /** Null while the failure is only counted, else the refusal. */
 function fail(logins: FailedLogins, remoteAddress: string): Problem | null {
   try {
-    logins.record({ id: 'request', remoteAddress });
+    logins.record({ id: 'request', remoteAddress }, ATTEMPT);
     return null;
   } catch (error) {
     return error as Problem;
@@ -79,6 +90,17 @@ describe('FailedLogins', () => {
       [30, 'login failed'],
       [30, 'login failed'],
       [40, 'too many failed logins from this address'],
+    ]);
+  });
+
+  it('tells the audit log of each failure within the limit, and once that there are too many', () => {
+    const { logins, audited } = make(2);
+    for (let count = 0; count < 50; count++) fail(logins, '10.0.0.1');
+    const request = { id: 'request', remoteAddress: '10.0.0.1' };
+    expect(audited).toEqual([
+      [request, ATTEMPT, 'login-failed'],
+      [request, ATTEMPT, 'login-failed'],
+      [request, ATTEMPT, 'logins-limited'],
     ]);
   });
 });

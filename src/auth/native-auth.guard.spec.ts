@@ -43,12 +43,15 @@ class Callers {
     const settings = loadSettings({ CMS_USERS: USERS, ...env }, false);
     const clock = { now: () => this.nowMs } as DatabaseClock;
     const logger = pino({ level: 'silent' });
-    const failedLogins = new FailedLogins(settings, logger, new Metrics());
-    const oidc = new OidcAuthenticator(clock, settings, logger);
-    const auditLog = { refused: (request: ApiRequest) => this.noted.push(request.principal.name) };
+    const auditLog = {
+      refused: (request: ApiRequest) => this.noted.push(request.principal.name),
+      loginFailed: () => undefined,
+    } as unknown as AuditLog;
+    const failedLogins = new FailedLogins(settings, logger, new Metrics(), auditLog);
+    const oidc = new OidcAuthenticator(clock, settings, logger, failedLogins);
     const users = new UserDirectory(settings, CREDENTIALS, new Metrics());
     this.authenticator = new CallerAuthenticator(users, oidc, failedLogins, clock, settings, CREDENTIALS);
-    this.guard = new NativeAuthGuard(this.authenticator, failedLogins, auditLog as unknown as AuditLog, settings);
+    this.guard = new NativeAuthGuard(this.authenticator, failedLogins, auditLog, settings);
   }
 
   /** The principal, or the refusal. */
@@ -308,6 +311,6 @@ describe('CallerAuthenticator', () => {
   });
 
   it('has nobody for a request without the header', async () => {
-    expect(await new Callers().authenticator.authenticate(requestOf({}), { takesOidc: false })).toBeNull();
+    expect(await new Callers().authenticator.authenticate(requestOf({}), 'content')).toBeNull();
   });
 });

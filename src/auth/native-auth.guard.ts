@@ -37,9 +37,7 @@ export class NativeAuthGuard implements CanActivate {
       return hasToken ? this.authorize(request, DAPR_PRINCIPAL) : this.authorizeAnonymous(request);
     }
     // Of two right credentials the one that names a person counts.
-    return this.callers
-      .authenticate(request, { takesOidc: true })
-      .then((principal) => this.authorize(request, principal!));
+    return this.callers.authenticate(request, 'native').then((principal) => this.authorize(request, principal!));
   }
 
   /** Whether the token of the Dapr surface was sent; a wrong one is refused. */
@@ -47,7 +45,7 @@ export class NativeAuthGuard implements CanActivate {
     const token = request.header('dapr-api-token');
     if (token === undefined) return false;
     if (this.lockToken?.equals(token)) return true;
-    this.failedLogins.record(request);
+    this.failedLogins.record(request, { surface: 'native', credentials: 'dapr-api-token' });
     throw unauthorized(CALLER_CHALLENGES);
   }
 

@@ -7,6 +7,7 @@ import { LOGGER } from '../logging/logger.js';
 import { unauthorized, unavailable } from '../problem/catalogue.js';
 import { isConfidential } from './confidential.js';
 import { oidcPrincipal } from './oidc-access.js';
+import { FailedLogins } from './failed-logins.js';
 import { fetchKeySet, OidcKeySet } from './oidc-key-set.js';
 import {
   bearerChallenges,
@@ -28,6 +29,7 @@ export class OidcAuthenticator {
     private readonly clock: DatabaseClock,
     @Inject(Settings) private readonly settings: Settings,
     @Inject(LOGGER) private readonly logger: Logger,
+    private readonly failedLogins: FailedLogins,
   ) {
     this.keySet = new OidcKeySet(
       () => fetchKeySet(settings.oidcIssuer!),
@@ -41,12 +43,18 @@ export class OidcAuthenticator {
     return this.settings.hasOidc ? bearerTokenOf(authorization) : undefined;
   }
 
+  /**
+   * The caller of the configuration API.
+   *
+   * @throws 401 for a token that is wrong, 429 when they were wrong too often
+   */
   async authenticate(token: string, request: ApiRequest): Promise<Principal> {
     if (!isConfidential(request, this.settings)) {
       throw unauthorized(bearerChallenges('Bearer tokens are accepted over TLS only'));
     }
     const verdict = await this.judge(token, request);
     if (verdict.ok) return oidcPrincipal(verdict.claims);
+    this.failedLogins.record(request, { surface: 'config', credentials: 'bearer-token' });
     throw unauthorized(bearerChallenges(verdict.description));
   }
 

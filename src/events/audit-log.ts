@@ -24,13 +24,21 @@ interface Queued {
   readonly happenedAtMs: number;
 }
 
+/** What is limited, each for itself, so that nobody who guesses passwords can hide what others are refused; and how the rest is told. */
+const DROPPED = { refused: 'refusals-dropped', 'login-failed': 'logins-dropped', 'logins-limited': 'logins-dropped' };
+type Limited = keyof typeof DROPPED;
+
 /**
  * Writes the audit log, but for what was done by force: those statements write their own row. What was refused must cost the service
  * nothing, so it is limited, gathered and written behind the request's back.
  */
 @Injectable()
 export class AuditLog implements BeforeApplicationShutdown {
-  private readonly limit = new RefusalLimit();
+  private readonly limits: Readonly<Record<Limited, RefusalLimit>> = {
+    refused: new RefusalLimit(),
+    'login-failed': new RefusalLimit(),
+    'logins-limited': new RefusalLimit(),
+  };
   private readonly queue: Queued[] = [];
   private window: NodeJS.Timeout | undefined;
   private writer: NodeJS.Timeout | undefined;
@@ -53,16 +61,29 @@ export class AuditLog implements BeforeApplicationShutdown {
    * @param surface as `AuditEvent.surface`
    */
   refused(request: ApiRequest, surface: string): void {
-    this.note(request, surface, 'refused', `${request.method} ${request.path}`);
+    // Before its guard has decided, a request has no principal, whatever the type says.
+    const actor = (request.principal as { readonly name: string } | undefined)?.name ?? 'anonymous';
+    const target = `${request.method} ${request.path}`;
+    this.note('refused', { ...outcomeOf(request), actor, surface, target });
   }
 
   /**
    * Somebody gave a wrong password or token. Never fails and never waits.
    *
-   * @param claimed who the caller said to be: text of a stranger's choice, hence the target and not the actor
+   * @param action `logins-limited` for the first one that was too many: those behind it are not told
    */
-  loginFailed(request: ApiRequest, surface: string, claimed: string): void {
-    this.note(request, surface, 'login-failed', claimed);
+  loginFailed(
+    request: Pick<ApiRequest, 'id' | 'remoteAddress'>,
+    { surface, credentials, user }: { surface: string; credentials: string; user?: string | undefined },
+    action: 'login-failed' | 'logins-limited',
+  ): void {
+    this.note(action, {
+      ...outcomeOf(request),
+      actor: 'anonymous',
+      surface,
+      target: user ?? '',
+      details: { credentials },
+    });
   }
 
   /** Writes everything that waits, and what the limit left out so far; for the end of the process, and for tests. */
@@ -77,13 +98,10 @@ export class AuditLog implements BeforeApplicationShutdown {
     return this.flush();
   }
 
-  private note(request: ApiRequest, surface: string, action: string, target: string): void {
-    // Before its guard has decided, a request has no principal, whatever the type says.
-    const actor = (request.principal as { readonly name: string } | undefined)?.name ?? 'anonymous';
-    const address = request.remoteAddress;
+  private note(action: Limited, event: Omit<AuditEvent, 'action'>): void {
     this.window ??= setTimeout(() => this.closeWindow(), WINDOW_MS).unref();
-    if (!this.limit.admit(address, actor)) return this.metrics.droppedRefusals.inc();
-    this.enqueue({ actor, address, requestId: request.id, surface, action, target, outcome: 'refused' });
+    if (!this.limits[action].admit(event.address, event.actor)) return this.metrics.droppedRefusals.inc();
+    this.enqueue({ ...event, action });
   }
 
   private enqueue(event: AuditEvent): void {
@@ -99,23 +117,25 @@ export class AuditLog implements BeforeApplicationShutdown {
     }, delayMs).unref();
   }
 
-  /** Starts a new window, and notes in one row what the last one left out. */
+  /** Starts a new window, and notes in a row for each kind what the last one left out. */
   private closeWindow(): void {
     clearTimeout(this.window);
     this.window = undefined;
-    const summary = this.limit.close();
-    if (!summary) return;
-    this.logger.warn({ ...summary }, 'refusals beyond the limit of the audit log were only counted');
-    this.enqueue({
-      actor: 'latchkey',
-      address: '',
-      requestId: null,
-      surface: 'audit',
-      action: 'refusals-dropped',
-      target: '',
-      outcome: 'done',
-      details: { ...summary },
-    });
+    for (const [kind, action] of Object.entries(DROPPED)) {
+      const summary = this.limits[kind as Limited].close();
+      if (!summary) continue;
+      this.logger.warn({ kind, ...summary }, 'refusals beyond the limit of the audit log were only counted');
+      this.enqueue({
+        actor: 'latchkey',
+        address: '',
+        requestId: null,
+        surface: 'audit',
+        action,
+        target: '',
+        outcome: 'done',
+        details: { ...summary },
+      });
+    }
   }
 
   /** One batch after the other, never two at once. */
@@ -152,8 +172,18 @@ export class AuditLog implements BeforeApplicationShutdown {
     for (const { event } of batch) this.drop(event);
   }
 
-  private drop({ address, actor }: AuditEvent): void {
-    this.limit.drop(address, actor);
+  private drop({ action, address, actor }: AuditEvent): void {
+    // A summary that is dropped counts as a refusal: somebody is to be told that there was something.
+    this.limits[action in DROPPED ? (action as Limited) : 'refused'].drop(address, actor);
     this.metrics.droppedRefusals.inc();
   }
 }
+
+const outcomeOf = ({
+  id,
+  remoteAddress,
+}: Pick<ApiRequest, 'id' | 'remoteAddress'>): Pick<AuditEvent, 'address' | 'requestId' | 'outcome'> => ({
+  address: remoteAddress,
+  requestId: id,
+  outcome: 'refused',
+});

@@ -25,7 +25,7 @@ let app: TestApp;
 beforeAll(async () => {
   issuer = await OidcIssuer.start();
   key = await issuer.addKey();
-  app = await startApp({ OIDC_ISSUER: issuer.url, OIDC_AUDIENCE: AUDIENCE });
+  app = await startApp({ OIDC_ISSUER: issuer.url, OIDC_AUDIENCE: AUDIENCE, FAILED_LOGINS_PER_MINUTE: '1000' });
   expect((await app.azure.put('/kv/there', { value: 'v' })).status).toBe(200);
 });
 afterAll(async () => {
@@ -247,7 +247,7 @@ describe('the keys of the issuer', () => {
   beforeEach(async () => {
     own = await OidcIssuer.start();
     ownKey = await own.addKey();
-    ownApp = await startApp({ OIDC_ISSUER: own.url, OIDC_AUDIENCE: AUDIENCE }, app);
+    ownApp = await startApp({ OIDC_ISSUER: own.url, OIDC_AUDIENCE: AUDIENCE, FAILED_LOGINS_PER_MINUTE: '1000' }, app);
   });
   afterEach(async () => {
     await ownApp.close();
@@ -344,5 +344,28 @@ describe('behind a proxy that ends TLS', () => {
     expectRefusal(refused, 'Bearer tokens are accepted over TLS only');
     expect((await call(token, { headers: { 'x-forwarded-proto': 'http' } })).status).toBe(200);
     await behind.close();
+  });
+});
+
+describe('wrong tokens', () => {
+  it('are failed logins, of which too many are 429; missing ones and refused signatures are none', async () => {
+    const env = { OIDC_ISSUER: issuer.url, OIDC_AUDIENCE: AUDIENCE, FAILED_LOGINS_PER_MINUTE: '2' };
+    const strict = await startApp(env, app);
+    try {
+      const unsigned = { signed: false };
+      const forged = { ...unsigned, headers: { authorization: 'HMAC-SHA256 Credential=test-rw&SignedHeaders=host' } };
+      for (let count = 0; count < 3; count++) {
+        expect((await strict.azure.get('/kv/there', unsigned)).status).toBe(401);
+        expect((await strict.azure.get('/kv/there', forged)).status).toBe(401);
+      }
+      const answers = [];
+      for (let count = 0; count < 3; count++) answers.push(await call('not.a.token', { to: strict }));
+      expect(answers.map(({ status }) => status)).toEqual([401, 401, 429]);
+      expect(answers[2]!.headers['content-type']).toBe('application/problem+json; charset=utf-8');
+      expect(Number(answers[2]!.headers['retry-after-ms'])).toBeGreaterThan(0);
+      expect((await call(await issuer.token(key, OWNER), { to: strict })).status).toBe(200);
+    } finally {
+      await strict.close();
+    }
   });
 });

@@ -319,7 +319,7 @@ describe('with DAPR_API_TOKEN', () => {
     return client;
   };
   beforeAll(async () => {
-    app = await startApp({ GRPC_PORT: '0', DAPR_API_TOKEN: 'a,token' });
+    app = await startApp({ GRPC_PORT: '0', DAPR_API_TOKEN: 'a,token', FAILED_LOGINS_PER_MINUTE: '1000' });
   });
   afterAll(async () => {
     clients.forEach((client) => client.close());
@@ -360,6 +360,27 @@ describe('with DAPR_API_TOKEN', () => {
         domain: 'dapr.io',
         metadata: { 'http.code': '401', 'http.error_message': reason },
       });
+    }
+  });
+
+  it('counts wrong tokens as failed logins, and missing ones not', async () => {
+    const env = { GRPC_PORT: '0', DAPR_API_TOKEN: 'a,token', FAILED_LOGINS_PER_MINUTE: '2' };
+    const strict = await startApp(env, app);
+    const [wrong, missing, right] = ['wrong', undefined, 'a,token'].map(
+      (token) => new GrpcClient(strict.grpcPort, token),
+    );
+    try {
+      const codes: number[] = [];
+      for (const client of [missing, missing, missing, wrong, wrong, wrong, wrong, missing, right]) {
+        codes.push((await client!.call('GetMetadata', {})).code);
+      }
+      const [no, many] = [UNAUTHENTICATED, RESOURCE_EXHAUSTED];
+      expect(codes).toEqual([no, no, no, no, no, many, many, no, OK]);
+      const http = { signed: false, apiVersion: null, headers: { 'dapr-api-token': 'wrong' } };
+      expect((await strict.azure.get('/v1.0/metadata', http)).status).toBe(429);
+    } finally {
+      [wrong, missing, right].forEach((client) => client!.close());
+      await strict.close();
     }
   });
 });

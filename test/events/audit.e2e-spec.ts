@@ -391,13 +391,64 @@ describe('refusals', () => {
     expect((await page(`?target=${encoded(`DELETE ${path}`)}`)).items).toHaveLength(1);
   });
 
-  it('of a login name the claimed name as the target', async () => {
-    const claimed = unique('claimed');
-    const request = { id: REQUEST_ID, method: 'GET', path: '/', remoteAddress: '192.0.2.9', principal: undefined };
-    log.loginFailed(request as never, 'native', claimed);
-    await log.flush();
-    const [item] = (await page(`?target=${claimed}`)).items;
-    expect(item).toMatchObject({ actor: 'anonymous', address: '192.0.2.9', action: 'login-failed', surface: 'native' });
+  describe('failed logins', () => {
+    let strict: TestApp;
+    beforeAll(async () => {
+      strict = await startApp(
+        { CMS_USERS: USERS, DAPR_API_TOKEN: 'token-of-locks', FAILED_LOGINS_PER_MINUTE: '5' },
+        app,
+      );
+    });
+    afterAll(() => strict.close());
+
+    const tried = (target: string, headers: Record<string, string>, method = 'GET'): Promise<AzureAnswer> =>
+      strict.azure.send(method, target, { signed: false, apiVersion: null, headers });
+    const wrong = (name: string): { authorization: string } => ({
+      authorization: `Basic ${Buffer.from(`${name}:wrong-secret`).toString('base64')}`,
+    });
+
+    it('are listed with the user they were about, never with what was typed, and the first that is one too many', async () => {
+      const answers = [
+        await tried('/api/v1/audit', wrong('boss')),
+        await tried('/api/v1/audit', wrong('typed-into-the-wrong-field')),
+        await tried('/', { authorization: 'Bearer typed-token' }),
+        await tried('/v1.0/metadata', { 'dapr-api-token': 'typed-token' }),
+        await tried('/api/v1/lock-stores', { 'dapr-api-token': 'typed-token' }),
+        await tried('/', wrong('ed')),
+        await tried('/', wrong('ed')),
+      ];
+      expect(answers.map(({ status }) => status)).toEqual([401, 401, 401, 401, 401, 429, 429]);
+      await strict.app.get(AuditLog).flush();
+      const { items } = await page('?actor=anonymous');
+      const shown = items.map(({ surface, action, target, outcome, details }) =>
+        [surface, action, target, outcome, details.credentials].join(' '),
+      );
+      expect(shown.reverse()).toEqual([
+        'native login-failed boss refused password',
+        'native login-failed  refused password',
+        'content login-failed  refused bearer-token',
+        'lock login-failed  refused dapr-api-token',
+        'native login-failed  refused dapr-api-token',
+        'content logins-limited ed refused password',
+      ]);
+      expect(items[0]).toMatchObject({ address: '127.0.0.1', requestId: answers[5]!.headers['x-request-id'] });
+      expect(JSON.stringify(items)).not.toMatch(/typed|wrong-secret/);
+    });
+
+    it('without end leave a few rows, and leave room for other refusals', async () => {
+      const target = unique('many');
+      for (let index = 0; index < 500; index++) {
+        const request = { id: REQUEST_ID, remoteAddress: `198.51.100.${index % 100}` };
+        log.loginFailed(request, { surface: 'content', credentials: 'password', user: target }, 'login-failed');
+      }
+      const path = `/kv/${unique('beside')}`;
+      expect((await app.azureReader.delete(path)).status).toBe(403);
+      await log.flush();
+      expect((await page(`?target=${target}&limit=1000`)).items).toHaveLength(100);
+      expect((await page(`?target=${encoded(`DELETE ${path}`)}`)).items).toHaveLength(1);
+      const [summary] = (await page('?surface=audit')).items;
+      expect(summary).toMatchObject({ action: 'logins-dropped', details: { dropped: 400 } });
+    });
   });
 });
 

@@ -59,7 +59,7 @@ export class LoginController {
   /** Null for nobody and for credentials that are wrong, unless they were so too often. */
   private async callerOf(request: ContentRequest): Promise<Principal | null> {
     try {
-      return await this.callers.authenticate(request, { takesOidc: false });
+      return await this.callers.authenticate(request, 'content');
     } catch (error) {
       if (error instanceof Problem && error.status === 401) return null;
       throw error;

@@ -12,6 +12,7 @@ import {
   status,
 } from '@grpc/grpc-js';
 import { ServerGrpc } from '@nestjs/microservices';
+import { type FailedLogins } from '../../auth/failed-logins.js';
 import { type Certificate } from '../../http/certificate.js';
 import { type AccessLog } from '../../logging/access-log.js';
 import { type Metrics } from '../../metrics/metrics.js';
@@ -56,6 +57,7 @@ export interface GrpcTransportOptions {
   readonly token: string | undefined;
   readonly accessLog: AccessLog;
   readonly metrics: Metrics;
+  readonly failedLogins: FailedLogins;
   readonly awaited?: AwaitedRequests;
 }
 
@@ -137,10 +139,10 @@ export class GrpcTransport extends ServerGrpc {
   }
 
   override async createClient(): Promise<Server> {
-    const { token, accessLog, metrics } = this.setup;
+    const { token, accessLog, metrics, failedLogins } = this.setup;
     // The first one is nearest to the wire.
     const interceptors: ServerInterceptor[] = [accessLogInterceptor(accessLog, metrics), this.awaited.interceptor];
-    if (token !== undefined) interceptors.push(apiTokenInterceptor(token, metrics));
+    if (token !== undefined) interceptors.push(apiTokenInterceptor(token, failedLogins));
     const server = new Server({ ...LIMITS, interceptors });
     serveUnknownMethods(server);
     // TLS, where there is any, ends at our listener.

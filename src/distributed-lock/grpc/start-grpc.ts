@@ -1,5 +1,6 @@
 import { type INestApplication } from '@nestjs/common';
 import { type AppContext } from '../../app.module.js';
+import { FailedLogins } from '../../auth/failed-logins.js';
 import { readCertificate } from '../../http/certificate.js';
 import { AccessLog } from '../../logging/access-log.js';
 import { Metrics } from '../../metrics/metrics.js';
@@ -25,6 +26,7 @@ export async function startGrpc(
     token: settings.daprApiToken,
     accessLog: app.get(AccessLog),
     metrics: app.get(Metrics),
+    failedLogins: app.get(FailedLogins),
   });
   await app.connectMicroservice({ strategy: transport }).listen();
   return transport;

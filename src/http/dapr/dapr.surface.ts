@@ -54,7 +54,9 @@ export class DaprSurface implements Surface {
   /** Contract section 5: the token is looked at before routing, so an unknown path without it is a 401 as well. */
   admit(request: DaprRequest): void {
     if (!this.hasToken(request) && !isOpen(request)) {
-      if (request.headers['dapr-api-token'] !== undefined) this.failedLogins.record(request);
+      if (request.headers['dapr-api-token'] !== undefined) {
+        this.failedLogins.record(request, { surface: 'lock', credentials: 'dapr-api-token' });
+      }
       throw invalidApiToken();
     }
     request.principal = DAPR_PRINCIPAL;
