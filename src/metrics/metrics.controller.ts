@@ -25,7 +25,7 @@ export class MetricsController {
     return {
       status: 200,
       headers: ['Content-Type', this.metrics.registry.contentType, 'Cache-Control', 'no-store'],
-      body: await this.metrics.registry.metrics(),
+      body: await this.metrics.read(),
     };
   }
 }

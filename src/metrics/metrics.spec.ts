@@ -69,7 +69,7 @@ describe('a gauge that is read when somebody asks', () => {
   const fresh = (): { gauge: ReadGauge; text: () => Promise<string> } => {
     const { registry } = new Metrics();
     registry.clear();
-    return { gauge: new ReadGauge('it', 'It.', undefined, registry), text: () => registry.metrics() };
+    return { gauge: new ReadGauge('it', 'It.', {}, registry), text: () => registry.metrics() };
   };
 
   it('has no value while nobody knows it, or reading it fails', async () => {

@@ -1,6 +1,9 @@
+import cluster from 'node:cluster';
 import { Injectable } from '@nestjs/common';
 import { collectDefaultMetrics, Counter, Histogram, Registry } from 'prom-client';
-import { ReadGauge } from './read-gauge.js';
+import { ReadGauge, type ReadGaugeOptions } from './read-gauge.js';
+import { combineDefaults } from './service-metrics.js';
+import { WorkerMetrics } from './worker-metrics.js';
 
 /** Seconds; answers that need the database take about a millisecond, and no request may work on it for longer than 8 s. */
 const REQUEST_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
@@ -12,13 +15,15 @@ const STATUS_CLASSES = ['1xx', '2xx', '3xx', '4xx', '5xx'] as const;
 export type RequestObserver = (status: number, seconds: number) => void;
 
 /**
- * What an operator can watch, in Prometheus' terms (docs/metrics.md tells what each is for). Each process counts for itself. Labels have
+ * What an operator can watch, in Prometheus' terms (docs/metrics.md tells what each is for). Each process counts for itself; `read` adds
+ * up those of one service. Labels have
  * values that are written in this program and no others: never a key, a label, the name of a lock or of a user, whose number is the
  * callers' to choose. What counts something calls it here; what is read when somebody asks is connected by whoever knows it.
  */
 @Injectable()
 export class Metrics {
   readonly registry = new Registry();
+  private readonly ofAll = cluster.isWorker ? new WorkerMetrics(this.registry) : undefined;
 
   // Read in the order of their making: what asks the database for its value would show up in these.
   readonly poolConnections = this.gauge('db_pool_connections', 'Connections to the database that this process has.', {
@@ -81,10 +86,12 @@ export class Metrics {
   readonly locksHeld = this.gauge(
     'locks_held',
     'Distributed locks held now, in the whole database; beyond 10,000 known locks an estimate.',
+    { aggregator: 'max' },
   );
   readonly contentLocksHeld = this.gauge(
     'content_locks_held',
     'Content locks in force now, in the whole database; no more than 10,000 are counted.',
+    { aggregator: 'max' },
   );
 
   readonly throttled = this.counter('throttled_total', 'Requests refused because there were too many, by reason.', [
@@ -118,6 +125,7 @@ export class Metrics {
   readonly clockSkew = this.gauge(
     'clock_skew_seconds',
     'Clock of this host minus that of the database. Nothing depends on it.',
+    { aggregator: 'average' },
   );
 
   /** Rows that the retention purge removed, by what they were. */
@@ -128,6 +136,12 @@ export class Metrics {
 
   constructor() {
     collectDefaultMetrics({ register: this.registry });
+    combineDefaults(this.registry);
+  }
+
+  /** The text for Prometheus: of this process, or with `WORKERS` of all processes of the service. */
+  read(): Promise<string> {
+    return this.ofAll?.read() ?? this.registry.metrics();
   }
 
   /** What observes the requests of one surface, to be made once: the children of the histogram are looked up here and not per request. */
@@ -143,7 +157,7 @@ export class Metrics {
     return new Counter({ name, help, labelNames, registers: [this.registry] });
   }
 
-  private gauge(name: string, help: string, options: { label?: string } = {}): ReadGauge {
-    return new ReadGauge(name, help, options.label, this.registry);
+  private gauge(name: string, help: string, options: ReadGaugeOptions = {}): ReadGauge {
+    return new ReadGauge(name, help, options, this.registry);
   }
 }

@@ -6,6 +6,12 @@ const MAX_READING_MS = 1000;
 /** A value, or one for each value of the gauge's label; null = not known now. */
 export type Reading = number | Readonly<Record<string, number>> | null;
 
+export interface ReadGaugeOptions {
+  readonly label?: string;
+  /** How the readings of several processes become one; added up by default. */
+  readonly aggregator?: 'sum' | 'max' | 'average';
+}
+
 /**
  * A gauge that is read when somebody asks for it. Readers that ask at once share one reading; one that fails or takes too long leaves
  * the gauge without a value, which is told apart from 0.
@@ -14,19 +20,22 @@ export class ReadGauge {
   private read: () => Reading | Promise<Reading> = () => null;
   private underWay: Promise<Reading> | undefined;
   private readonly gauge: Gauge;
+  private readonly label: string | undefined;
 
   constructor(
     readonly name: string,
     help: string,
-    private readonly label: string | undefined,
+    { label, aggregator = 'sum' }: ReadGaugeOptions,
     registry: Registry,
   ) {
+    this.label = label;
     const collect = (): Promise<void> => this.collect();
     this.gauge = new Gauge({
       name,
       help,
       labelNames: label === undefined ? [] : [label],
       registers: [registry],
+      aggregator,
       collect,
     });
   }

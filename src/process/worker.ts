@@ -26,7 +26,7 @@ export async function runWorker(): Promise<void> {
     process.on('message', (message: PrimaryMessage) => {
       if (message.kind === 'drain') stop(message.withNotice);
       else if (message.kind === 'reload-certificate') void serving.then((running) => running.reloadCertificate());
-      else resolve(message.assignment);
+      else if (message.kind === 'assignment') resolve(message.assignment);
     });
     tell({ kind: 'hello' });
   });

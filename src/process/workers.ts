@@ -5,6 +5,8 @@ import { type Logger } from 'pino';
 import { type Credentials } from '../config/credentials.js';
 import { type DatabaseAddress } from '../database/connection.js';
 import { type LockStore } from '../lease/lock-stores.js';
+import { type MetricsMessageOfPrimary, type MetricsMessageOfWorker } from '../metrics/metrics-messages.js';
+import { ServiceMetrics } from '../metrics/service-metrics.js';
 
 /** What the primary tells a worker that has come up. */
 export interface WorkerAssignment {
@@ -16,11 +18,12 @@ export interface WorkerAssignment {
   grpcPort: number | 'off';
 }
 
-export type WorkerMessage = { kind: 'hello' } | { kind: 'listening' };
+export type WorkerMessage = { kind: 'hello' } | { kind: 'listening' } | MetricsMessageOfWorker;
 export type PrimaryMessage =
   | { kind: 'assignment'; assignment: WorkerAssignment }
   | { kind: 'drain'; withNotice: boolean }
-  | { kind: 'reload-certificate' };
+  | { kind: 'reload-certificate' }
+  | MetricsMessageOfPrimary;
 
 /** Milliseconds before a worker that died is replaced; doubled while they die young, so that a broken build does not spin. */
 const RESTART_MS = 100;
@@ -32,6 +35,8 @@ const STABLE_MS = 10_000;
 export class Workers {
   private isDraining = false;
   private restartMs = RESTART_MS;
+  private readonly serving = new Set<Worker>();
+  private readonly metrics = new ServiceMetrics(() => this.askForMetrics());
 
   /** @param assignment the ports in it are never 0: see `chooseSharedPort` */
   constructor(
@@ -51,8 +56,7 @@ export class Workers {
   /** Workers that start later read the files by themselves. */
   reloadCertificate(): void {
     for (const worker of Object.values(cluster.workers ?? {})) {
-      // One that ends just now needs no certificate.
-      worker?.send({ kind: 'reload-certificate' } satisfies PrimaryMessage, () => undefined);
+      if (worker) send(worker, { kind: 'reload-certificate' });
     }
   }
 
@@ -75,13 +79,30 @@ export class Workers {
     return new Promise((resolve, reject) => {
       worker.once('exit', (code) => reject(new Error(`worker ended with code ${code} before it listened`)));
       worker.on('message', (message: WorkerMessage) => {
-        if (message.kind === 'listening') resolve();
-        else worker.send({ kind: 'assignment', assignment: this.assignment } satisfies PrimaryMessage);
+        switch (message.kind) {
+          case 'hello':
+            return void worker.send({ kind: 'assignment', assignment: this.assignment } satisfies PrimaryMessage);
+          case 'listening':
+            this.serving.add(worker);
+            return resolve();
+          case 'metrics-report':
+            if (this.serving.has(worker)) this.metrics.reported(worker.id, message.report);
+            return;
+          case 'read-metrics':
+            return void this.metrics.read().then((text) => send(worker, { kind: 'metrics', text }));
+        }
       });
     });
   }
 
+  private askForMetrics(): number[] {
+    for (const worker of this.serving) send(worker, { kind: 'report-metrics' });
+    return [...this.serving].map(({ id }) => id);
+  }
+
   private onExit(worker: Worker, startedAt: number, code: number, signal: string | null): void {
+    this.serving.delete(worker);
+    this.metrics.gone(worker.id);
     if (this.isDraining) return;
     const isStable = performance.now() - startedAt > STABLE_MS;
     this.restartMs = isStable ? RESTART_MS : Math.min(this.restartMs * 2, LONGEST_RESTART_MS);
@@ -94,6 +115,9 @@ export class Workers {
     }, this.restartMs);
   }
 }
+
+/** To a worker that may be ending just now, and then needs to hear nothing any more. */
+const send = (worker: Worker, message: PrimaryMessage): void => void worker.send(message, () => undefined);
 
 /**
  * The port that all workers listen on. With `PORT=0` a free one is looked for here: workers that each asked for 0 would lose the

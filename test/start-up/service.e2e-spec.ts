@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { EmbeddedPostgres } from '../../src/database/embedded/embedded-postgres';
+import { samplesOf } from '../metrics/samples';
 import { AzureHttp } from '../support/azure-http';
 import { newDataDir, ServiceProcess } from '../support/service-process';
 import { waitFor } from '../support/wait-for';
@@ -251,6 +252,45 @@ describe('with DATABASE_URL', () => {
     expect(answer.headers['connection']).toBe('close');
     expect(await service.exit()).toBe(0);
     await holder.end();
+  });
+
+  it('answers the metrics of all workers, whichever is asked, and forgets no count when one is killed', async () => {
+    const service = await ServiceProcess.start({
+      DATABASE_URL: await newDatabase('metrics'),
+      DATA_DIR: newDataDir(),
+      WORKERS: '2',
+    });
+    // Each has a connection of its own; the workers take them in turns.
+    const clients = (): AzureHttp[] => Array.from({ length: 6 }, () => new AzureHttp(service.port, service.key));
+    const scrapes = (): Promise<(number | undefined)[][]> =>
+      Promise.all(
+        clients().map(async (client) => {
+          const samples = samplesOf((await client.get('/metrics', { signed: false, apiVersion: null })).text);
+          return [samples.get('kv_writes_total{operation="put"}'), samples.get('locks_held')];
+        }),
+      );
+    let writes = 0;
+    const write = async (): Promise<void> => {
+      for (const client of clients()) {
+        expect((await client.put(`/kv/${++writes}`, { value: 'v' })).status).toBe(200);
+      }
+    };
+    const held = await fetch(`${service.url}/api/v1/lock-stores/lockstore/locks/one`, {
+      method: 'PUT',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ owner: 'me', ttlMs: 60_000 }),
+    });
+    expect(held.status).toBe(201);
+    await write();
+    expect(await scrapes()).toEqual(Array(6).fill([6, 1]));
+    const [victim] = childrenOf(service.pid);
+    process.kill(victim!, 'SIGKILL');
+    await waitFor(() => !childrenOf(service.pid).includes(victim!) && childrenOf(service.pid).length === 2);
+    await waitFor(() => service.ready());
+    expect(await scrapes()).toEqual(Array(6).fill([6, 1]));
+    await write();
+    expect(await scrapes()).toEqual(Array(6).fill([12, 1]));
+    await service.stop();
   });
 
   it('shares one port among workers, replaces one that is killed, and stops them all', async () => {
