@@ -13,6 +13,7 @@ const FEATURES = {
   'content-lock': ['content'],
   transfer: ['key-value'],
   'lock-command': [],
+  'key-command': ['transfer'],
 };
 const SHARED = [
   'auth',

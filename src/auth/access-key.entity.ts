@@ -14,6 +14,10 @@ export class AccessKeyEntity {
   @Column({ type: 'boolean', name: 'read_only' })
   readOnly!: boolean;
 
+  /** A development key of the service's own; false for one that an operator made with `npm run keys`. */
+  @Column({ type: 'boolean', default: true })
+  generated!: boolean;
+
   @Column({ type: 'timestamptz', name: 'created_at', default: () => 'clock_timestamp()' })
   createdAt!: Date;
 }

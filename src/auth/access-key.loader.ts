@@ -1,4 +1,4 @@
-import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
+import { Inject, Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
 import { type Logger } from 'pino';
 import { Repository } from 'typeorm';
@@ -9,12 +9,19 @@ import { AccessKeyEntity } from './access-key.entity.js';
 import { type AccessKey, AccessKeyStore, createAccessKey } from './access-key.js';
 import { open, seal, SecretBoxError } from './secret-box.js';
 
+/** Milliseconds between two looks at the stored keys: how long a key that was made or revoked takes to show. */
+const REFRESH_MS = 2_000;
+
 /**
- * Fills the store of access keys at start: those of `ACCESS_KEYS`, which stay in memory, and those kept in the database, the
- * generated development key among them, whose secrets are sealed under `MASTER_KEY`.
+ * Keeps the store of access keys filled: those of `ACCESS_KEYS`, which stay in memory, and those of the database, whose secrets are
+ * sealed under `MASTER_KEY`. Generated development keys count only where `ACCESS_KEYS` is unset; of one id the setting's counts.
  */
 @Injectable()
-export class AccessKeyLoader implements OnModuleInit {
+export class AccessKeyLoader implements OnModuleInit, OnApplicationShutdown {
+  private timer: NodeJS.Timeout | undefined;
+  /** The rows as they were last seen: opening them again would give the same keys, and the same warnings. */
+  private seen = '';
+
   constructor(
     @InjectRepository(AccessKeyEntity) private readonly stored: Repository<AccessKeyEntity>,
     private readonly store: AccessKeyStore,
@@ -24,15 +31,28 @@ export class AccessKeyLoader implements OnModuleInit {
   ) {}
 
   async onModuleInit(): Promise<void> {
-    if (this.settings.accessKeys) {
-      this.store.replace(
-        this.settings.accessKeys.map(({ id, secret, readOnly }) => createAccessKey(id, secret, readOnly)),
-      );
-      return;
-    }
-    if (this.credentials.accessKey) await this.keep(this.credentials.accessKey);
-    const keys = (await this.stored.find()).map((row) => this.openKey(row)).filter((key) => key !== null);
-    this.store.replace(keys);
+    if (!this.settings.accessKeys && this.credentials.accessKey) await this.keep(this.credentials.accessKey);
+    await this.refresh();
+    this.timer = setInterval(() => {
+      this.refresh().catch((error: unknown) => {
+        this.logger.debug({ err: error }, 'the stored access keys could not be read; those in use stay');
+      });
+    }, REFRESH_MS).unref();
+  }
+
+  onApplicationShutdown(): void {
+    clearInterval(this.timer);
+  }
+
+  private async refresh(): Promise<void> {
+    const { accessKeys } = this.settings;
+    const rows = await this.stored.find({ where: accessKeys ? { generated: false } : {}, order: { id: 'ASC' } });
+    const seen = JSON.stringify(rows);
+    if (seen === this.seen) return;
+    const configured = accessKeys?.map(({ id, secret, readOnly }) => createAccessKey(id, secret, readOnly)) ?? [];
+    const opened = rows.map((row) => this.openKey(row)).filter((key) => key !== null);
+    this.store.replace([...opened, ...configured]);
+    this.seen = seen;
   }
 
   /** Several processes may start with the same generated key: the first one stores it. */

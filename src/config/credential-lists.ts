@@ -18,9 +18,7 @@ export function parseAccessKeys({ variable, text }: EnvironmentValue, faults: st
     const id = entry.slice(0, secretAt);
     const secret = entry.slice(secretAt + 1, modeAt);
     const mode = entry.slice(modeAt + 1);
-    // ";" would end the id in a connection string, "&" in the Authorization header.
-    if (!/^[!-~]+$/.test(id) || /[;&]/.test(id))
-      return fault('has an unusable id', 'visible ASCII without ";" and "&"');
+    if (!isAccessKeyId(id)) return fault('has an unusable id', 'visible ASCII without ";" and "&"');
     if (decodeBase64(secret) === null) return fault('has a secret that is not base64 (not shown)', 'base64');
     if (mode !== 'rw' && mode !== 'ro') return fault(`does not end in its mode`, 'rw or ro');
     if (keys.has(id)) return fault('has the id of an earlier entry', 'each id once');
@@ -49,6 +47,9 @@ export function parseUsers({ variable, text }: EnvironmentValue, faults: string[
   });
   return [...users.values()];
 }
+
+/** Visible ASCII; ";" would end the id in a connection string, "&" in the Authorization header. */
+export const isAccessKeyId = (id: string): boolean => /^[!-~]+$/.test(id) && !/[;&]/.test(id);
 
 /** The bytes of a non-empty base64 text with padding; null for anything that Node's lenient decoder would merely skip over. */
 export function decodeBase64(text: string): Buffer | null {

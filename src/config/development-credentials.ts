@@ -1,4 +1,5 @@
 import { createHash, hkdfSync, randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { decodeBase64, isUserRole } from './credential-lists.js';
 import { readOrCreateSecretFile, replaceSecretFile, unusable } from './secret-file.js';
@@ -32,7 +33,7 @@ const JWT_SECRET_FILE = 'jwt.secret';
  * @throws SettingsError with one line that names the file at fault
  */
 export function loadDevelopmentCredentials(settings: Settings, generatedDir: string): DevelopmentCredentials {
-  const masterKey = settings.masterKey ?? readMasterKey(join(generatedDir, MASTER_KEY_FILE));
+  const masterKey = loadMasterKey(settings, generatedDir, { mayMake: true })!;
   const jwtSecret = settings.jwtSecret ?? readJwtSecret(join(generatedDir, JWT_SECRET_FILE));
   const needed = {
     accessKey: settings.isLoopback && settings.accessKeys === undefined,
@@ -41,6 +42,22 @@ export function loadDevelopmentCredentials(settings: Settings, generatedDir: str
   if (!needed.accessKey && !needed.users) return { masterKey, jwtSecret };
   const { accessKey, users } = readCredentials(join(generatedDir, CREDENTIALS_FILE), needed, masterKey);
   return { masterKey, jwtSecret, ...(needed.accessKey && { accessKey }), ...(needed.users && { users }) };
+}
+
+/**
+ * The configured master key, or that of the folder.
+ *
+ * @param mayMake whether a missing one is generated
+ * @returns null when there is none
+ */
+export function loadMasterKey(
+  settings: Settings,
+  generatedDir: string,
+  { mayMake }: { mayMake: boolean },
+): Buffer | null {
+  if (settings.masterKey) return settings.masterKey;
+  const path = join(generatedDir, MASTER_KEY_FILE);
+  return mayMake || existsSync(path) ? readMasterKey(path) : null;
 }
 
 function readMasterKey(path: string): Buffer {

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
-import { userInfo } from 'node:os';
 import { buffer } from 'node:stream/consumers';
 import { Command, CommanderError, Option } from 'commander';
 import { type Logger } from 'pino';
@@ -14,16 +13,17 @@ import { EXPORT_FORMATS, type ExportFormat, renderExport, tellsLabels } from './
 import { applyImport, previewImport } from './import.js';
 import { formatOf, IMPORT_FORMATS, type ImportFile, type ImportFormat, parseImportFile } from './import-file.js';
 import { checkRows } from './import-row.js';
-import { openDatabase, type OpenDatabase } from './open-database.js';
+import { operatingSystemUser } from './operating-system-user.js';
 import { IMPORT_MODES, type ImportMode, type Scope, sizeOf } from './plan.js';
 import { previewLines, summary } from './preview.js';
 import { progressLines } from './progress.js';
 import { scopeFrom } from './scope.js';
 import { inputError, TransferError } from './transfer-error.js';
 import { TransferRepository } from './transfer.repository.js';
+import { withDatabase } from './with-database.js';
 
 /** What the shell learns. */
-const EXIT = { done: 0, failure: 1, usage: 2, conflict: 3, differences: 5, interrupted: 130 } as const;
+const EXIT = { done: 0, failure: 1, usage: 2, conflict: 3, differences: 5 } as const;
 const EXIT_OF: Readonly<Record<TransferError['kind'], number>> = {
   input: EXIT.usage,
   locked: EXIT.conflict,
@@ -149,7 +149,7 @@ async function runImport(path: string, options: ImportArguments): Promise<number
   const progress = progressLines(say);
   const scope = scopeOf(parsed, mode, options);
   const importOptions = { file, mode, scope, limits: settings, progress };
-  return withDatabase(settings, !isDryRun, logger, async ({ runner }) => {
+  return withDatabase(settings, !isDryRun, logger, say, async ({ runner }) => {
     const plan = isDryRun
       ? await previewImport(runner, rows, importOptions)
       : await applyImport(runner, rows, importOptions, {
@@ -203,7 +203,7 @@ async function runExport(options: ExportArguments): Promise<number> {
   if (tellsLabels(format) && prefix !== '') throw inputError(`--prefix does not go with the format ${format}`);
   const scope = scopeFrom({ key: options.key, label: options.label ?? (tellsLabels(format) ? undefined : '\\0') });
   const progress = progressLines(say);
-  const items = await withDatabase(settings, false, logger, ({ runner }) =>
+  const items = await withDatabase(settings, false, logger, say, ({ runner }) =>
     TransferRepository.inTransaction(runner, 'read', async (repository) => {
       const found: KeyValue[] = [];
       let read = 0;
@@ -228,36 +228,4 @@ async function runExport(options: ExportArguments): Promise<number> {
 function surroundings(): { settings: Settings; logger: Logger } {
   const env = Object.fromEntries(SETTINGS.map((name) => [name, process.env[name]]));
   return { settings: loadSettings(env, false), logger: createLogger('warn', 'pretty') };
-}
-
-/** Ctrl-C leaves nothing half: the transaction ends with the connection, and a database started here is stopped. */
-async function withDatabase<T>(
-  settings: Settings,
-  mayMake: boolean,
-  logger: Logger,
-  work: (database: OpenDatabase) => Promise<T>,
-): Promise<T> {
-  const database = await openDatabase(settings, mayMake, logger);
-  const interrupt = (): void => {
-    say('interrupted; nothing was changed unless it said so');
-    void database.abort().finally(() => process.exit(EXIT.interrupted));
-  };
-  process.once('SIGINT', interrupt);
-  process.once('SIGTERM', interrupt);
-  try {
-    return await work(database);
-  } finally {
-    process.off('SIGINT', interrupt);
-    process.off('SIGTERM', interrupt);
-    await database.close();
-  }
-}
-
-function operatingSystemUser(): string {
-  try {
-    return userInfo().username;
-  } catch {
-    // Containers run under numbers that no list of users knows.
-    return String(process.geteuid?.() ?? 'unknown');
-  }
 }

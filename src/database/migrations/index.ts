@@ -8,6 +8,7 @@ import { DaprMetadata1763000000007 } from './1763000000007-dapr-metadata.js';
 import { Content1763000000008 } from './1763000000008-content.js';
 import { ContentLock1763000000009 } from './1763000000009-content-lock.js';
 import { RevisionTransactionIndex1763000000012 } from './1763000000012-revision-transaction-index.js';
+import { AccessKeyOrigin1763000000010 } from './1763000000010-access-key-origin.js';
 
 /** Every migration, oldest first. Listed by hand: a glob would find nothing in a bundle and everything in a test run. */
 export const migrations = [
@@ -21,4 +22,5 @@ export const migrations = [
   Content1763000000008,
   ContentLock1763000000009,
   RevisionTransactionIndex1763000000012,
+  AccessKeyOrigin1763000000010,
 ];
