@@ -7,18 +7,22 @@ import { AzureAuthGuard } from './azure-auth.guard.js';
 import { CallerAuthenticator } from './caller.authenticator.js';
 import { ContentAuthGuard } from './content-auth.guard.js';
 import { FailedLogins } from './failed-logins.js';
+import { RetentionModule } from '../retention/retention.module.js';
 import { NativeAuthGuard } from './native-auth.guard.js';
 import { OidcAuthenticator } from './oidc.authenticator.js';
+import { SeenSignatureEntity } from './seen-signature.entity.js';
+import { SeenSignatures } from './seen-signatures.js';
 import { UserDirectory } from './user-directory.js';
 
 /** Who callers are and what they may do. */
 @Global()
 @Module({
-  imports: [TypeOrmModule.forFeature([AccessKeyEntity])],
+  imports: [RetentionModule, TypeOrmModule.forFeature([AccessKeyEntity, SeenSignatureEntity])],
   providers: [
     { provide: AccessKeyStore, useFactory: () => new AccessKeyStore() },
     AccessKeyLoader,
     OidcAuthenticator,
+    SeenSignatures,
     AzureAuthGuard,
     UserDirectory,
     FailedLogins,
@@ -28,6 +32,7 @@ import { UserDirectory } from './user-directory.js';
   ],
   exports: [
     AccessKeyStore,
+    SeenSignatures,
     AzureAuthGuard,
     OidcAuthenticator,
     UserDirectory,

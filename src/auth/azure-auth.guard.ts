@@ -7,10 +7,12 @@ import { type AzureRequest } from '../http/azure/azure-request.js';
 import { type Route } from '../http/route-table.js';
 import { Metrics } from '../metrics/metrics.js';
 import { forbidden, unauthorized } from '../problem/catalogue.js';
+import { type Problem } from '../problem/problem.js';
 import { AccessKeyStore } from './access-key.js';
 import { challenges, EMPTY_BODY_HASH, isHmacAuthorization, verifySignature } from './hmac-signature.js';
 import { scopeOf } from './oidc-access.js';
 import { OidcAuthenticator } from './oidc.authenticator.js';
+import { SeenSignatures } from './seen-signatures.js';
 import { accessKeyPrincipal, ANONYMOUS_CONFIG_PRINCIPAL, type Principal } from './principal.js';
 
 /**
@@ -24,16 +26,20 @@ export class AzureAuthGuard implements CanActivate {
     private readonly oidc: OidcAuthenticator,
     private readonly clock: DatabaseClock,
     private readonly auditLog: AuditLog,
+    private readonly seen: SeenSignatures,
     @Inject(Settings) private readonly settings: Settings,
     private readonly metrics: Metrics,
   ) {}
 
-  /** Decides at once but for bearer tokens: a promise for each request signed with a key would cost a turn of the event loop. */
+  /**
+   * Decides at once but for bearer tokens, and for writes with `STRICT_REPLAY`: a promise for each request signed with a key would cost a
+   * turn of the event loop.
+   */
   canActivate(context: ExecutionContext): boolean | Promise<boolean> {
     const request = context.switchToHttp().getRequest<AzureRequest>();
     const authorization = request.header('authorization');
     if (authorization === undefined) return this.authorize(request, this.anonymous());
-    if (isHmacAuthorization(authorization)) return this.authorize(request, this.signer(request, authorization));
+    if (isHmacAuthorization(authorization)) return this.authorizeSigned(request, authorization);
     const token = this.oidc.tokenOf(authorization);
     if (token === undefined) throw unauthorized(challenges());
     return this.oidc.authenticate(token, request).then((principal) => this.authorize(request, principal));
@@ -44,7 +50,7 @@ export class AzureAuthGuard implements CanActivate {
     throw unauthorized(challenges());
   }
 
-  private signer(request: AzureRequest, authorization: string): Principal {
+  private authorizeSigned(request: AzureRequest, authorization: string): boolean | Promise<boolean> {
     const verdict = verifySignature(
       {
         method: request.method,
@@ -58,11 +64,18 @@ export class AzureAuthGuard implements CanActivate {
       this.clock.now(),
       { hostQuirk: this.settings.httpHostQuirk && !request.isEncrypted },
     );
-    if (!verdict.ok) {
-      this.metrics.authFailures.inc();
-      throw unauthorized(challenges(verdict.challenge));
-    }
-    return accessKeyPrincipal(verdict.key);
+    if (!verdict.ok) throw this.refuse(verdict.challenge);
+    const mayPass = this.authorize(request, accessKeyPrincipal(verdict.key));
+    if (!this.settings.strictReplay || request.route!.access !== 'write') return mayPass;
+    return this.seen.use(verdict.signature).then((isFirst) => {
+      if (!isFirst) throw this.refuse('The signature was used before');
+      return true;
+    });
+  }
+
+  private refuse(challenge: string): Problem {
+    this.metrics.authFailures.inc();
+    return unauthorized(challenges(challenge));
   }
 
   private authorize(request: AzureRequest, principal: Principal): true {

@@ -92,7 +92,7 @@ function sign(sent: Sent, hostText?: string, secret = 'c2VjcmV0'): Sent {
 const verify = (sent: Sent, nowMs = NOW, options: SignatureOptions = { hostQuirk: false }): SignatureVerdict =>
   verifySignature(requestOf(sent), keys, nowMs, options);
 
-const accepted = { ok: true, key };
+const accepted = { ok: true, key, signature: expect.stringMatching(/^[A-Za-z0-9+/]{43}=$/) as unknown };
 const refused = (challenge: string) => ({ ok: false, challenge });
 const notFound = (name: string) => refused(`Required signing request header '${name}' not found`);
 

@@ -32,9 +32,10 @@ export interface SignatureOptions {
   readonly hostQuirk: boolean;
 }
 
-/** The key that signed the request, or the `error_description` of the refusal (see `challenges`). */
+/** The key that signed the request, with the signature in base64, or the `error_description` of the refusal (see `challenges`). */
 export type SignatureVerdict =
-  { readonly ok: true; readonly key: AccessKey } | { readonly ok: false; readonly challenge: string };
+  | { readonly ok: true; readonly key: AccessKey; readonly signature: string }
+  | { readonly ok: false; readonly challenge: string };
 
 const SCHEME = 'hmac-sha256';
 /** Contract 9.2: the date may be off by 15 minutes either way. */
@@ -92,7 +93,7 @@ export function verifySignature(
   if (signature === '') return refuse('Signature is required');
   if (!isGenuine) return refuse('Invalid Signature');
   if (request.bodyHash() !== signed.contentHash) return refuse('Invalid request content hash');
-  return { ok: true, key };
+  return { ok: true, key, signature };
 }
 
 /**

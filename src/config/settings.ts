@@ -194,7 +194,7 @@ export class Settings {
   @WholeNumber(0, 3_600_000)
   readonly lockDelayMs: number = 0;
 
-  /** STRICT_REPLAY: refuse a signature on a write that was seen before. */
+  /** STRICT_REPLAY: a signature serves one write only. */
   @Switch()
   readonly strictReplay: boolean = false;
 

@@ -1,4 +1,5 @@
 import { createHash, createHmac, randomBytes } from 'node:crypto';
+import { RetentionService } from '../../src/retention/retention.service';
 import { type AzureAnswer, AzureHttp } from '../support/azure-http';
 import { exchange, type RawAnswer, requestText, valuesOf } from '../support/raw-http';
 import { READ_ONLY_KEY, READ_WRITE_KEY, startApp, type TestApp } from '../support/start-app';
@@ -484,5 +485,79 @@ describe('keys that the service keeps', () => {
         }
       }
     }
+  });
+});
+
+describe('with STRICT_REPLAY', () => {
+  let strict: TestApp;
+  let other: TestApp;
+  beforeAll(async () => {
+    strict = await startApp({ STRICT_REPLAY: 'true' }, app);
+    other = await startApp({ STRICT_REPLAY: 'true' }, app);
+  });
+  afterAll(async () => {
+    await other.close();
+    await strict.close();
+  });
+
+  /** The host is signed, so a replica behind the same name is meant. */
+  const unique = (method = 'PUT', key = randomBytes(6).toString('hex')): Sent =>
+    sign(unsigned(method, `/kv/${key}?api-version=1.0`, method === 'PUT' ? '{"value":"v"}' : undefined));
+  const USED = 'The signature was used before';
+
+  it('a write is taken once, in whichever process', async () => {
+    const sent = unique();
+    expect((await send(sent, strict.port)).status).toBe(200);
+    const before = await historyLength();
+    for (const { port } of [strict, other, strict]) expectRefusal(await send(sent, port), USED);
+    expect(await historyLength()).toBe(before);
+  });
+
+  it('of many at once one is', async () => {
+    const sent = unique();
+    const answers = await Promise.all(Array.from({ length: 8 }, (_, i) => send(sent, (i % 2 ? strict : other).port)));
+    expect(answers.map(({ status }) => status).sort()).toEqual([200, ...Array<number>(7).fill(401)]);
+  });
+
+  it('another spelling of the same signature changes nothing', async () => {
+    const { credential, signedHeaders, signature, ...sent } = unique();
+    const parts = [`Credential=${credential}`, `SignedHeaders=${signedHeaders}`, `Signature=${signature}`];
+    const as = (authorization: string) =>
+      send({ ...sent, credential, signedHeaders, signature, authorization }, strict.port);
+    expect((await as(`HMAC-SHA256 ${parts.join('&')}`)).status).toBe(200);
+    expectRefusal(await as(`hmac-sha256 ${parts.toReversed().join(', ')}`), USED);
+    expectRefusal(await as(`HMAC-SHA256 ${parts.join('&').replace('x-ms-date', 'X-MS-DATE')}`), USED);
+  });
+
+  it('each kind of write counts, and a write of its own does not', async () => {
+    const key = randomBytes(6).toString('hex');
+    for (const sent of [unique('PUT', key), unique('DELETE', key)]) {
+      expect((await send(sent, strict.port)).status).toBe(200);
+      expectRefusal(await send(sent, strict.port), USED);
+    }
+  });
+
+  it('reads may be repeated, and so may writes without the setting', async () => {
+    const read = get();
+    for (let count = 0; count < 3; count++) expect((await send(read, strict.port)).status).toBe(200);
+    const write = unique();
+    for (let count = 0; count < 3; count++) expect((await send(write, app.port)).status).toBe(200);
+  });
+
+  it('a refused one uses nothing up', async () => {
+    const sent = unique();
+    const broken = { ...sent, body: '{"value":"w"}' };
+    expectRefusal(await send(broken, strict.port), 'Invalid request content hash');
+    expect((await send(sent, strict.port)).status).toBe(200);
+  });
+
+  it('what was used is forgotten after an hour, and not before', async () => {
+    await app.sql(`DELETE FROM seen_signature`);
+    for (const count of [1, 2, 3]) expect([count, (await send(unique(), strict.port)).status]).toEqual([count, 200]);
+    await app.sql(`
+      UPDATE seen_signature SET seen_at = seen_at - interval '61 minutes'
+       WHERE digest IN (SELECT digest FROM seen_signature ORDER BY seen_at LIMIT 2)`);
+    await strict.app.get(RetentionService, { strict: false }).purge();
+    expect(await app.sql('SELECT 1 FROM seen_signature')).toHaveLength(1);
   });
 });

@@ -1,6 +1,7 @@
 import { pino } from 'pino';
 import { DataSource } from 'typeorm';
 import { AccessKeyEntity } from '../../src/auth/access-key.entity';
+import { SeenSignatureEntity } from '../../src/auth/seen-signature.entity';
 import { SettingsError } from '../../src/config/settings-error';
 import { type DatabaseAddress, dataSourceOptions } from '../../src/database/connection';
 import { migrate } from '../../src/database/migrate';
@@ -21,6 +22,7 @@ const entities = [
   KeyValueEntity,
   KeyValueRevisionEntity,
   AccessKeyEntity,
+  SeenSignatureEntity,
   SnapshotEntity,
   SnapshotItemEntity,
   AuditEventEntity,
