@@ -2,18 +2,21 @@
 // `npm run check`: everything CI checks, in the order in which failures are cheapest to find. Every step runs even after a failed
 // one, so that one run shows all that is wrong; the last line counts the tests of all steps.
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findBrowser } from './find-browser.mjs';
 
 const results = mkdtempSync(join(tmpdir(), 'latchkey-check-'));
 const jest = (name) => ['--', '--json', `--outputFile=${join(results, `${name}.json`)}`];
+/** Where the step of that name writes why the registry could not be asked. */
+const auditNotRun = join(results, 'audit-not-run.txt');
 const steps = [
   ['lint', 'npm', ['run', 'lint']],
   ['format', 'npm', ['run', 'format:check']],
   ['types', 'npm', ['run', 'typecheck']],
   ['build', 'npm', ['run', 'build']],
+  ['dependencies', 'npm', ['run', 'check:dependencies', '--', '--not-run', auditNotRun]],
   ['tests', 'npm', ['test', ...jest('tests')]],
   ['clients', 'npm', ['run', 'test:clients', ...jest('clients')]],
   ['example', 'npm', ['run', 'test:example']],
@@ -31,16 +34,18 @@ for (const [name, command, args] of steps) {
   summary.push({ name, isPassed: status === 0, seconds: ((Date.now() - startedAt) / 1000).toFixed(1) });
 }
 
+if (existsSync(auditNotRun)) notRun.push(['audit', readFileSync(auditNotRun, 'utf8')]);
+
 let passed = 0;
 let failed = 0;
 for (const { name, isPassed, seconds } of summary) {
-  process.stdout.write(`${isPassed ? 'ok    ' : 'FAILED'} ${name.padEnd(10)} ${seconds.padStart(7)} s\n`);
+  process.stdout.write(`${isPassed ? 'ok    ' : 'FAILED'} ${name.padEnd(12)} ${seconds.padStart(7)} s\n`);
   const counts = countsOf(name);
   passed += counts?.numPassedTests ?? (isPassed ? 1 : 0);
   // A step that failed without a failed test (a suite that did not load, a crash) is a failure all the same.
   failed += counts ? Math.max(counts.numFailedTests, isPassed ? 0 : 1) : isPassed ? 0 : 1;
 }
-for (const [name, reason] of notRun) process.stdout.write(`not run ${name.padEnd(9)} ${reason}\n`);
+for (const [name, reason] of notRun) process.stdout.write(`not run ${name.padEnd(11)} ${reason}\n`);
 rmSync(results, { recursive: true, force: true });
 process.stdout.write(`${passed} passed, ${failed} failed\n`);
 process.exit(failed === 0 ? 0 : 1);

@@ -116,4 +116,50 @@ describe('npm run check:dependencies', () => {
     const path = fakeNpm({ licence: 'GPL-3.0-only', audit: found(0, 0) });
     expect(run('check-dependencies.mjs', [], path)).toMatchObject({ status: 1 });
   });
+
+  it('does not wait for ever', () => {
+    const path = fakeNpm({ audit: {} });
+    writeFileSync(
+      join(folder, 'npm'),
+      `#!/bin/sh\ncase "$1" in\nsbom) cat ${folder}/list.json ;;\n*) exec sleep 600 ;;\nesac\n`,
+    );
+    const outcome = run('check-dependencies.mjs', ['--timeout-seconds', '1'], path);
+    expect(outcome).toMatchObject({ status: 0 });
+    expect(outcome.text).toContain('audit     not run: the registry gave no answer within 1 s');
+  });
+});
+
+describe('npm run check', () => {
+  /** Every step but the one of the dependencies passes at once. */
+  function check(audit: object): { status: number; text: string } {
+    const path = fakeNpm({ audit });
+    const script = join(REPOSITORY, 'scripts/check-dependencies.mjs');
+    const answers = readFileSync(join(folder, 'npm'), 'utf8').replace(
+      'case "$1" in',
+      `case "$2" in\ncheck:dependencies) shift 3; exec '${process.execPath}' '${script}' "$@" ;;\nesac\ncase "$1" in`,
+    );
+    writeFileSync(join(folder, 'npm'), answers);
+    return run('check.mjs', [], path);
+  }
+
+  it('fails for a grave finding', () => {
+    const { status, text } = check(found(1, 0));
+    expect(status).toBe(1);
+    expect(text).toMatch(/^FAILED dependencies /m);
+    expect(text).toMatch(/ 1 failed\n$/);
+  });
+
+  it('passes without one', () => {
+    const { status, text } = check(found(0, 0));
+    expect(status).toBe(0);
+    expect(text).toMatch(/^ok {5}dependencies /m);
+    expect(text).not.toMatch(/^not run audit/m);
+  });
+
+  it('names the audit as not run, with the reason, where the registry cannot be asked', () => {
+    const { status, text } = check({ message: '405 Method Not Allowed' });
+    expect(status).toBe(0);
+    expect(text).toMatch(/^ok {5}dependencies /m);
+    expect(text).toMatch(/^not run audit +405 Method Not Allowed$/m);
+  });
 });
