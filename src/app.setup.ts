@@ -6,7 +6,7 @@ import { readCertificate } from './http/certificate.js';
 import { Dispatcher } from './http/dispatcher.js';
 import { SurfaceExpressAdapter } from './http/surface-express.adapter.js';
 import { NestLogger } from './logging/logger.js';
-import { serveDocumentation } from './openapi/documentation.js';
+import { serveDocumentation } from './openapi/serve-documentation.js';
 import { ProblemFilter } from './problem/problem.filter.js';
 
 /** Builds the application, ready to listen: what the service and the tests both run. */

@@ -1,5 +1,5 @@
 import { type KeyObject } from 'node:crypto';
-import { decodeJwt, jwtVerify, SignJWT } from 'jose';
+import { loadJose } from './jose.js';
 
 /**
  * Login tokens: what a user gets for name and password and sends as `Bearer` from then on (content contract section 9). They say who,
@@ -23,6 +23,7 @@ export function signLoginToken(
   key: KeyObject,
   nowMs: number,
 ): Promise<string> {
+  const { SignJWT } = loadJose();
   const issuedAt = Math.floor(nowMs / 1000);
   return new SignJWT({ fullname: user.fullName })
     .setProtectedHeader({ alg: ALGORITHM, typ: 'JWT' })
@@ -37,7 +38,7 @@ export function signLoginToken(
 export async function verifyLoginToken(token: string, key: KeyObject, nowMs: number): Promise<string | null> {
   if (token.length > MAX_TOKEN_LENGTH) return null;
   try {
-    const { payload } = await jwtVerify(token, key, {
+    const { payload } = await loadJose().jwtVerify(token, key, {
       algorithms: [ALGORITHM],
       issuer: LOGIN_ISSUER,
       requiredClaims: ['sub', 'iat', 'exp'],
@@ -54,7 +55,7 @@ export async function verifyLoginToken(token: string, key: KeyObject, nowMs: num
 export function issuerOf(token: string): string | null {
   if (token.length > MAX_TOKEN_LENGTH) return null;
   try {
-    const { iss } = decodeJwt(token) as { iss?: unknown };
+    const { iss } = loadJose().decodeJwt(token) as { iss?: unknown };
     return typeof iss === 'string' ? iss : null;
   } catch {
     return null;

@@ -1,4 +1,5 @@
-import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTVerifyGetKey } from 'jose';
+import { type JSONWebKeySet, type JWTVerifyGetKey } from 'jose';
+import { loadJose } from './jose.js';
 import { isSameIssuer, KeySetUnavailableError, withoutSlash } from './oidc-token.js';
 
 /** Milliseconds for discovery and key set together: an issuer that is away costs a request no more than that. */
@@ -45,7 +46,7 @@ export class OidcKeySet {
     try {
       return await this.keys!(header, token);
     } catch (error) {
-      if (isFirst || !(error instanceof errors.JWKSNoMatchingKey) || !this.maySeek()) throw error;
+      if (isFirst || !(error instanceof loadJose().errors.JWKSNoMatchingKey) || !this.maySeek()) throw error;
       await this.fetchOnce();
       return this.keys!(header, token);
     }
@@ -72,7 +73,7 @@ export class OidcKeySet {
 
   private async fetch(): Promise<void> {
     try {
-      this.keys = createLocalJWKSet(await this.fetchKeys());
+      this.keys = loadJose().createLocalJWKSet(await this.fetchKeys());
       this.fetchedAt = this.now();
       this.failure = undefined;
     } catch (error) {

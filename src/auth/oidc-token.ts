@@ -1,12 +1,5 @@
-import {
-  decodeJwt,
-  decodeProtectedHeader,
-  errors,
-  type JWTPayload,
-  type JWTVerifyGetKey,
-  jwtVerify,
-  type JWTVerifyOptions,
-} from 'jose';
+import { type JWTPayload, type JWTVerifyGetKey, type JWTVerifyOptions } from 'jose';
+import { loadJose } from './jose.js';
 
 /**
  * Bearer tokens of the configured OpenID issuer (Azure contract section 9.3): from the text of an `Authorization` header to claims
@@ -67,6 +60,7 @@ export function bearerTokenOf(authorization: string): string | undefined {
  */
 export async function verifyToken(token: string, rules: TokenRules, keys: JWTVerifyGetKey): Promise<TokenVerdict> {
   if (token.length > MAX_TOKEN_LENGTH) return refuse('too long');
+  const { decodeJwt, decodeProtectedHeader, errors, jwtVerify } = loadJose();
   const options: JWTVerifyOptions = {
     algorithms: ALGORITHMS,
     currentDate: new Date(rules.nowMs),

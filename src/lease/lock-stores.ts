@@ -1,5 +1,3 @@
-import { Injectable } from '@nestjs/common';
-
 /** Separates the parts of a stored key (distributed-lock contract section 8); neither resources nor prefixes may contain it. */
 export const KEY_SEPARATOR = '||';
 
@@ -30,7 +28,6 @@ export class LockStore {
 }
 
 /** The stores that this service offers; decided once, while it starts. */
-@Injectable()
 export class LockStores {
   private readonly byName: ReadonlyMap<string, LockStore>;
 

@@ -1,6 +1,6 @@
 import { type LoggerService } from '@nestjs/common';
 import { type DestinationStream, type Logger, type LoggerOptions, pino, symbols } from 'pino';
-import { PinoPretty } from 'pino-pretty';
+import type * as PinoPretty from 'pino-pretty';
 import { errorRecord } from './error-record.js';
 import { LogStream } from './log-stream.js';
 
@@ -17,7 +17,9 @@ export const LOGGER = Symbol('LOGGER');
 export function createLogger(level: string, format: 'json' | 'pretty'): Logger {
   const options = loggerOptions(level);
   if (format === 'pretty') {
-    const stream = PinoPretty({
+    // eslint-disable-next-line @typescript-eslint/no-require-imports -- at first use: the usual service never needs it
+    const { PinoPretty: prettyStream } = require('pino-pretty') as typeof PinoPretty;
+    const stream = prettyStream({
       destination: 2,
       sync: true,
       ignore: 'pid',

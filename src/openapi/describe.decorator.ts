@@ -1,13 +1,4 @@
-import { applyDecorators } from '@nestjs/common';
-import {
-  ApiBody,
-  ApiConsumes,
-  ApiHeader,
-  ApiOperation,
-  type ApiOperationOptions,
-  ApiParam,
-  ApiQuery,
-} from '@nestjs/swagger';
+import { type ApiOperationOptions, type ApiQuery } from '@nestjs/swagger';
 
 /** A JSON schema as the OpenAPI document has it. */
 export type Schema = Parameters<typeof ApiQuery>[0] extends infer Query
@@ -29,18 +20,21 @@ export interface OperationDescription extends Pick<ApiOperationOptions, 'summary
   body?: { mediaTypes: readonly string[]; schema: Schema };
 }
 
-/** Everything the OpenAPI document says of one route, from one value: a controller's method keeps a single line for it. */
-export function Describe({ parameters = [], body, ...operation }: OperationDescription): MethodDecorator {
-  return applyDecorators(
-    ApiOperation(operation),
-    ...parameters.map(describeParameter),
-    ...(body ? [ApiConsumes(...body.mediaTypes), ApiBody({ required: true, schema: body.schema })] : []),
-  );
+/** What a controller's method is described by. */
+export interface DescribedMethod {
+  readonly description: OperationDescription;
+  readonly target: Parameters<MethodDecorator>;
 }
 
-function describeParameter({ in: place, ...parameter }: Parameter): MethodDecorator {
-  if (place === 'path') return ApiParam(parameter);
-  if (place === 'query') return ApiQuery({ required: false, ...parameter });
-  const { name, description, required, schema } = parameter;
-  return ApiHeader({ name, description, required: required ?? false, schema });
+const describedMethods: DescribedMethod[] = [];
+
+/**
+ * Everything the OpenAPI document says of one route, from one value: a controller's method keeps a single line for it. Only noted here;
+ * what it means is for whoever makes the document, since no start waits for the library that knows.
+ */
+export function Describe(description: OperationDescription): MethodDecorator {
+  return (...target) => void describedMethods.push({ description, target: target as DescribedMethod['target'] });
 }
+
+/** The methods that were described since it was last asked. */
+export const takeDescribedMethods = (): DescribedMethod[] => describedMethods.splice(0);

@@ -1,10 +1,13 @@
-import { type NestExpressApplication } from '@nestjs/platform-express';
+import { NestFactory } from '@nestjs/core';
+import { ExpressAdapter, type NestExpressApplication } from '@nestjs/platform-express';
+import { type RequestHandler } from 'express';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
 import { Dispatcher } from '../http/dispatcher.js';
 import { azureProblem, HMAC_SCHEME } from '../http/azure/azure.openapi.js';
 import { BASIC_SCHEME, BEARER_SCHEME, describedContentPath, PATH_PARAMETER } from '../http/content/content.openapi.js';
 import { DAPR_TOKEN_SCHEME, INVALID_API_TOKEN } from '../http/dapr/dapr.openapi.js';
 import { version } from '../version.js';
+import { decorateDescribedMethods } from './swagger-decorators.js';
 
 const DESCRIPTION = `
 Key-values behind Azure App Configuration's data-plane API. Unmodified official clients need nothing but the connection string that
@@ -13,21 +16,29 @@ the service prints; requests by hand are easiest with \`ALLOW_ANONYMOUS_CONFIG=t
 /** Under which heading the routes of a surface stand; those of all others under `Service`. */
 const TAGS: Readonly<Record<string, string>> = { azure: 'Key-values', dapr: 'Dapr', content: 'Content' };
 
+/** Nothing of its own: it only carries the pages. */
+class PagesModule {}
+
 /**
- * `/openapi.json`, and `/docs` as the page that shows it. Made from the controllers' decorators at the first request, so that a start
- * costs nothing for it.
+ * `/openapi.json`, and `/docs` as the page that shows it, made from the controllers' decorators at the first request for the document.
+ * An application of their own, because pages cannot be added to one that runs already.
  */
-export function serveDocumentation(app: NestExpressApplication): void {
-  SwaggerModule.setup('docs', app, () => openApiDocument(app), {
+export async function documentationPages(app: NestExpressApplication): Promise<RequestHandler> {
+  const pages = await NestFactory.create<NestExpressApplication>(PagesModule, new ExpressAdapter(), { logger: false });
+  pages.disable('x-powered-by');
+  pages.disable('etag');
+  SwaggerModule.setup('docs', pages, () => openApiDocument(app), {
     jsonDocumentUrl: 'openapi.json',
     customSiteTitle: 'Latchkey API',
     // The page talks to this very service; the document has no servers of its own to choose from.
     swaggerOptions: { displayRequestDuration: true, defaultModelsExpandDepth: -1 },
   });
+  return pages.getHttpAdapter().getInstance() as RequestHandler;
 }
 
 /** The document of everything that the dispatcher serves. */
 export function openApiDocument(app: NestExpressApplication): OpenAPIObject {
+  decorateDescribedMethods();
   const base = new DocumentBuilder()
     .setTitle('Latchkey')
     .setVersion(version)

@@ -6,12 +6,11 @@ import { CREDENTIALS_FILE, loadDevelopmentCredentials } from '../config/developm
 import { loadSettings } from '../config/load-settings.js';
 import { type Settings } from '../config/settings.js';
 import { createDataDirectory, EmbeddedPostgres } from '../database/embedded/embedded-postgres.js';
-import { prepareDatabase } from '../database/migrate.js';
 import { loadLockStores } from '../lease/load-lock-stores.js';
 import { createLogger } from '../logging/logger.js';
-import { applySeed } from '../transfer/seed.js';
 import { version } from '../version.js';
-import { type Ports, type RunningServer, serve } from './serve.js';
+import { loadMigrate, loadSeed, loadServe } from './libraries.js';
+import { type Ports, type RunningServer } from './serve.js';
 import { chooseSharedPort, type WorkerAssignment, Workers } from './workers.js';
 
 /** Connections kept free beside the pools: migrations, the ownership of the embedded database, an operator's psql. */
@@ -30,12 +29,14 @@ export async function startService(program: string): Promise<void> {
   const workerCount = settings.workers === 'auto' ? availableParallelism() : settings.workers;
 
   const embedded =
-    settings.databaseUrl === undefined ? await startEmbedded(settings, dataDir, workerCount, logger) : null;
+    settings.databaseUrl === undefined
+      ? await startEmbedded(settings, dataDir, workerCount, logger, () => void loadLibraries(workerCount))
+      : null;
   const database = embedded?.address ?? settings.databaseUrl!;
   const stopDatabase = async (): Promise<void> => embedded?.stop();
   try {
-    await prepareDatabase(database, settings.migrateOnStart, logger);
-    if (settings.seedFile !== undefined) await applySeed(settings.seedFile, settings, database, logger);
+    await loadMigrate().prepareDatabase(database, settings.migrateOnStart, logger);
+    if (settings.seedFile !== undefined) await loadSeed().applySeed(settings.seedFile, settings, database, logger);
     const running =
       workerCount > 1
         ? await startWorkers(
@@ -45,7 +46,7 @@ export async function startService(program: string): Promise<void> {
             logger,
             program,
           )
-        : await serve({ settings, credentials, logger, database, lockStores });
+        : await loadServe().serve({ settings, credentials, logger, database, lockStores });
     announce(running);
     stopOnSignals(async (withNotice) => {
       await running.drain({ withNotice });
@@ -98,14 +99,22 @@ async function startWorkers(
   };
 }
 
+/** Loads what this process will need; a primary with workers serves nothing itself. */
+function loadLibraries(workerCount: number): void {
+  loadMigrate();
+  if (workerCount === 1) loadServe();
+}
+
 function startEmbedded(
   settings: Settings,
   dataDir: string,
   workerCount: number,
   logger: Logger,
+  meanwhile: () => void,
 ): Promise<EmbeddedPostgres> {
   return EmbeddedPostgres.start({
     dataDir,
+    meanwhile,
     maxConnections: settings.dbPoolMax * workerCount + SPARE_CONNECTIONS,
     log: {
       info: (message, fields) => logger.info(besideOurPid(fields), message),

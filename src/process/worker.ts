@@ -1,7 +1,8 @@
 import { loadSettings } from '../config/load-settings.js';
 import { LockStore, LockStores } from '../lease/lock-stores.js';
 import { createLogger } from '../logging/logger.js';
-import { type RunningServer, serve } from './serve.js';
+import { loadServe } from './libraries.js';
+import { type RunningServer } from './serve.js';
 import { type PrimaryMessage, type WorkerAssignment, type WorkerMessage } from './workers.js';
 
 /** A primary that is gone cannot be told anything; node ends this process by itself then. */
@@ -36,7 +37,7 @@ export async function runWorker(): Promise<void> {
   const lockStores = new LockStores(
     assignment.lockStores.map(({ name, type, version, prefix }) => new LockStore(name, type, version, prefix)),
   );
-  server = await serve(
+  server = await loadServe().serve(
     { settings, logger, database, credentials: { ...credentials, masterKey }, lockStores },
     assignment,
   );

@@ -13,6 +13,8 @@ export interface EmbeddedPostgresOptions {
   log: EmbeddedPostgresLog;
   /** `false` gives up safety against power loss for speed, for tests only. Default `true`. */
   durable?: boolean;
+  /** What to do in the time that a server takes which was just started; left out when one runs already. */
+  meanwhile?: () => void;
 }
 
 /** How to connect to the application's database. */

@@ -90,7 +90,7 @@ export class EmbeddedPostgres {
     const location = await chooseDataLocation(options.dataDir);
     try {
       const postgres = await EmbeddedPostgres.prepare(location, options);
-      await postgres.open();
+      await postgres.open(options.meanwhile);
       options.log.info(postgres.adopted ? 'embedded PostgreSQL taken over as it runs' : 'embedded PostgreSQL started', {
         version: postgres.settings.version,
         pid: postgres.postmaster?.pid,
@@ -138,10 +138,10 @@ export class EmbeddedPostgres {
     return new EmbeddedPostgres(settings, await chooseEndpoint(location), password, options.log);
   }
 
-  private async open(): Promise<void> {
+  private async open(meanwhile?: () => void): Promise<void> {
     await this.serverLog.follow();
     try {
-      await this.own();
+      await this.own(meanwhile);
       this.watch();
     } catch (error) {
       await this.abandon();
@@ -158,8 +158,8 @@ export class EmbeddedPostgres {
   }
 
   /** Finds or starts the server and takes the lock in it, for as long as that takes. Every turn of the loop looks afresh. */
-  private async own(): Promise<void> {
-    const startedAt = Date.now();
+  private async own(meanwhile?: () => void): Promise<void> {
+    let startedAt = Date.now();
     const waited = (): number => Date.now() - startedAt;
     let isNew = false;
     let nextNews = STILL_WAITING_MS;
@@ -175,6 +175,12 @@ export class EmbeddedPostgres {
       }
       if (this.postmaster === null) {
         isNew = await this.findOrSpawn(waited());
+        if (isNew && meanwhile) {
+          meanwhile();
+          meanwhile = undefined;
+          // No time in which we were busy ourselves counts against the server.
+          startedAt = Date.now();
+        }
       }
       if (this.postmaster !== null) {
         const attempt = await this.attempt(this.postmaster);
