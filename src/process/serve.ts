@@ -12,6 +12,7 @@ import { Readiness } from '../health/readiness.js';
 import { leafOf, readCertificate } from '../http/certificate.js';
 import { Dispatcher } from '../http/dispatcher.js';
 import { WaitingLine } from '../lease/waiting-line.js';
+import { keepHeapSmall } from './heap.js';
 
 /** How long a load balancer gets to see "not ready" before connections are refused, in milliseconds (reliability §4.9). */
 const NOTICE_MS = 2000;
@@ -41,6 +42,7 @@ export interface Ports {
 
 /** @param ports override the settings, for workers that share what was chosen for all of them */
 export async function serve(context: AppContext, ports: Ports = context.settings): Promise<RunningServer> {
+  keepHeapSmall();
   const app = await createApp(context);
   // First, because "ready" is asked for over HTTP.
   const grpc = ports.grpcPort === 'off' ? undefined : await startGrpc(app, context, ports.grpcPort).catch(namePort);
