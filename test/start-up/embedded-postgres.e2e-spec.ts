@@ -175,6 +175,11 @@ describe('a start', () => {
     expect(readdirSync(dataDir).filter((name) => name.includes('.new-'))).toEqual([]);
   });
 
+  it('does what it was given while the new server starts, once', async () => {
+    await startOnData({ meanwhile: () => news.push('meanwhile') });
+    expect(news).toEqual(['meanwhile', 'embedded PostgreSQL started']);
+  });
+
   it('lets nobody else in: no TCP, a private socket directory, a password that only the owner can read', async () => {
     const postgres = await startOnData();
     expect(await query(postgres, 'SHOW listen_addresses')).toEqual([{ listen_addresses: '' }]);
@@ -271,9 +276,11 @@ describe('a start after the service was killed', () => {
     const pid = postmasterPid();
     await killed.kill();
 
-    const postgres = await start();
+    const meanwhile = jest.fn();
+    const postgres = await start({ meanwhile });
     expect(postgres).toMatchObject({ adopted: true, address });
     expect(postmasterPid()).toBe(pid);
+    expect(meanwhile).not.toHaveBeenCalled();
     expect(await readRow(postgres)).toBe(42);
     await postgres.stop();
     expect(serverProcesses()).toEqual([]);

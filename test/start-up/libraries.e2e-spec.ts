@@ -9,7 +9,7 @@ function packagesBehind(module: string): string[] {
     require('reflect-metadata');
     require(${JSON.stringify(join(DIST, module))});
     const packageOf = (file) => /.*node_modules\\/((?:@[^/]+\\/)?[^/]+)/.exec(file)?.[1];
-    console.log(JSON.stringify([...new Set(Object.keys(require.cache).map(packageOf))]));`;
+    console.log(JSON.stringify([...new Set(Object.keys(require.cache).map(packageOf).filter(Boolean))]));`;
   return JSON.parse(execFileSync(process.execPath, ['-e', program], { encoding: 'utf8' })) as string[];
 }
 
