@@ -274,6 +274,15 @@ describe('a value that does not fit', () => {
   });
 
   it.each([
+    ['PORT', '0'],
+    ['PORT', '65535'],
+    ['GRPC_PORT', '65535'],
+    ['DB_POOL_MAX', '1000'],
+  ])('is none at a bound itself: %s=%s', (variable, text) => {
+    expect(faultsOf({ [variable]: text })).toEqual([]);
+  });
+
+  it.each([
     [
       'DATABASE_URL',
       'mysql://u:hush@h/db',
