@@ -47,6 +47,8 @@ export class SurfaceExpressAdapter extends ExpressAdapter {
     server.maxConnections = MAX_CONNECTIONS;
     // The dispatcher counts header lines itself: node would silently drop those past its limit.
     server.maxHeadersCount = 0;
+    // RFC 9110 §10.1.1 leaves it to us whether to meet an expectation that nobody knows with 417; node's own has no surface's shape.
+    server.on('checkExpectation', listener);
     server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
       if (error.code !== 'ECONNRESET') {
         this.dispatcher?.noteRefused(error.code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 'too-slow' : 'unreadable');

@@ -64,6 +64,20 @@ export class RawConnection {
     this.socket.write(text, 'latin1');
   }
 
+  /** Says that nothing more will be sent; answers can still come. */
+  end(): void {
+    this.socket.end();
+  }
+
+  /** What was received beside the answers taken. */
+  get unread(): string {
+    return this.received;
+  }
+
+  get hasEnded(): boolean {
+    return this.isOver;
+  }
+
   /** The next answer; fails when the connection ends before it is complete. */
   async answer(requestMethod = 'GET'): Promise<RawAnswer> {
     for (;;) {
@@ -97,14 +111,41 @@ export class RawConnection {
       const colon = line.indexOf(':');
       return [line.slice(0, colon), line.slice(colon + 1).trim()] as const;
     });
-    const length = Number(headers.find(([name]) => name.toLowerCase() === 'content-length')?.[1] ?? 0);
+    const header = (wanted: string): string | undefined => headers.find(([name]) => name.toLowerCase() === wanted)?.[1];
+    const length = Number(header('content-length') ?? 0);
     const hasBody = requestMethod !== 'HEAD' && status >= 200 && status !== 204 && status !== 304;
-    const end = headEnd + 4 + (hasBody ? length : 0);
-    if (this.received.length < end) return undefined;
-    const body = this.received.slice(headEnd + 4, end);
+    const isChunked = hasBody && header('transfer-encoding') === 'chunked';
+    const read = isChunked
+      ? readChunks(this.received, headEnd + 4)
+      : readLength(this.received, headEnd + 4, hasBody ? length : 0);
+    if (!read) return undefined;
+    const { body, end } = read;
     this.received = this.received.slice(end);
     // 1xx answers only announce the one that counts.
     return status < 200 ? this.take(requestMethod) : { status, headers, body };
+  }
+}
+
+/** A body with what ends it; undefined while it is not complete. */
+type ReadBody = { readonly body: string; readonly end: number } | undefined;
+
+function readLength(received: string, start: number, length: number): ReadBody {
+  const end = start + length;
+  return received.length < end ? undefined : { body: received.slice(start, end), end };
+}
+
+/** RFC 9112 section 7.1, without trailers: nothing here sends any. */
+function readChunks(received: string, start: number): ReadBody {
+  let body = '';
+  for (let position = start; ;) {
+    const lineEnd = received.indexOf('\r\n', position);
+    if (lineEnd < 0) return undefined;
+    const size = parseInt(received.slice(position, lineEnd), 16);
+    const next = lineEnd + 2 + size + 2;
+    if (received.length < next) return undefined;
+    if (size === 0) return { body, end: next };
+    body += received.slice(lineEnd + 2, next - 2);
+    position = next;
   }
 }
 
