@@ -219,11 +219,11 @@ describe('gRPC', () => {
     await expectNoStall();
     if (outcome === 'nothing') throw new Error(`no answer after ${PATIENCE_MS} ms`);
     if (typeof outcome === 'string') return count(`gRPC ${outcome}`);
-    const code = outcome.trailers['grpc-status'];
+    const { 'grpc-status': code, 'grpc-message': words = '' } = outcome.trailers as Readonly<Record<string, string>>;
     const status = Number(outcome.headers[':status']);
     count(`gRPC ${status} ${String(code)}`);
     if (status >= 500) throw new Error(`HTTP ${status}`);
-    const text = decodeURIComponent(String(outcome.trailers['grpc-message'] ?? ''));
+    const text = decodeURIComponent(words);
     if (code === undefined ? status === 200 : !CODES[String(code)]?.test(text)) {
       throw new Error(`code ${String(code)}: ${text} (HTTP ${status})`);
     }
