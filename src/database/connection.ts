@@ -62,6 +62,8 @@ export function dataSourceOptions(address: DatabaseAddress | string, options: Co
     poolSize: options.poolMax,
     extra: {
       Client: serviceClientClass(hosts),
+      // Not the driver's: what `ServiceDataSource` has to try.
+      servers: hosts.length,
       // Opening takes several round trips, and on a busy machine the server's time; how long a request waits is the pool's user's matter.
       connectionTimeoutMillis: OPENING_MS,
       idleTimeoutMillis: 0,

@@ -4,6 +4,7 @@ import { Settings } from '../config/settings.js';
 import { type DatabaseAddress, dataSourceOptions } from './connection.js';
 import { DatabaseClock } from './database-clock.js';
 import { Database } from './database.js';
+import { ServiceDataSource } from './service-data-source.js';
 import { StoreRevision } from './store-revision.js';
 
 /** The one connection pool of a process, and what runs statements on it. */
@@ -17,6 +18,7 @@ export class DatabaseModule {
       imports: [
         TypeOrmModule.forRootAsync({
           inject: [Settings],
+          dataSourceFactory: async (options) => new ServiceDataSource(options!),
           useFactory: (settings: Settings) => ({
             ...dataSourceOptions(address, { poolMax: settings.dbPoolMax, pooler: settings.dbPooler }),
             autoLoadEntities: true,

@@ -1,9 +1,11 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { type Logger } from 'pino';
-import { DataSource } from 'typeorm';
+import { type DataSource, MigrationExecutor } from 'typeorm';
+import { type Settings } from '../config/settings.js';
 import { SettingsError } from '../config/settings-error.js';
 import { type DatabaseAddress, dataSourceOptions } from './connection.js';
 import { sqlState } from './database-errors.js';
+import { ServiceDataSource } from './service-data-source.js';
 
 /** Key of the advisory lock that lets one process at a time migrate; any fixed number that no other program uses. */
 const MIGRATION_LOCK = '4841230198563201';
@@ -16,27 +18,31 @@ const HOPELESS = new Set(['28000', '28P01', '3D000', '42501']);
  * Waits for the database, checks that it keeps what it acknowledges, and brings its schema to head: what a start does before anything
  * is served.
  *
- * @param mayMigrate false only checks, and refuses a schema that is behind
+ * With `migrateOnStart` false it only checks, and refuses a schema that is behind.
  */
 export async function prepareDatabase(
   address: DatabaseAddress | string,
-  mayMigrate: boolean,
+  { migrateOnStart, dbPooler }: Pick<Settings, 'migrateOnStart' | 'dbPooler'>,
   logger: Logger,
 ): Promise<void> {
-  await withConnection(address, logger, async (source) => {
+  await withConnection(address, dbPooler, logger, async (source) => {
     await assertDurable(source, logger);
-    await migrateSchema(source, mayMigrate, logger);
+    await migrateSchema(source, migrateOnStart, logger);
   });
 }
 
 /** Waits for the database and brings its schema to head. */
-export async function migrate(address: DatabaseAddress | string, mayMigrate: boolean, logger: Logger): Promise<void> {
-  await withConnection(address, logger, (source) => migrateSchema(source, mayMigrate, logger));
+export async function migrate(
+  address: DatabaseAddress | string,
+  { migrateOnStart, dbPooler }: Pick<Settings, 'migrateOnStart' | 'dbPooler'>,
+  logger: Logger,
+): Promise<void> {
+  await withConnection(address, dbPooler, logger, (source) => migrateSchema(source, migrateOnStart, logger));
 }
 
 /**
- * Processes that start together take turns on a lock of the migrating connection itself: four at once without it and three of them
- * fail.
+ * Processes that start together take turns on a lock: four at once without it and three of them fail. Lock, settings and migrations
+ * share one transaction, because a transaction pooler may run the next one on another connection, and keeps a lock that was left there.
  */
 async function migrateSchema(source: DataSource, mayMigrate: boolean, logger: Logger): Promise<void> {
   if (!mayMigrate) {
@@ -47,13 +53,20 @@ async function migrateSchema(source: DataSource, mayMigrate: boolean, logger: Lo
   }
   const runner = source.createQueryRunner();
   try {
+    await runner.startTransaction();
     // A migration may take longer than a request may, and the others wait for it.
-    await runner.query(`SET statement_timeout = 0`);
-    await runner.query(`SET lock_timeout = 0`);
-    await runner.query(`SELECT pg_advisory_lock(${MIGRATION_LOCK})`);
-    const done = await source.runMigrations();
+    await runner.query(`SET LOCAL statement_timeout = 0`);
+    await runner.query(`SET LOCAL lock_timeout = 0`);
+    await runner.query(`SELECT pg_advisory_xact_lock(${MIGRATION_LOCK})`);
+    const executor = new MigrationExecutor(source, runner);
+    executor.transaction = 'none';
+    const done = await executor.executePendingMigrations();
+    await runner.commitTransaction();
     if (done.length > 0) logger.info({ migrations: done.map(({ name }) => name) }, 'schema brought up to date');
-    await runner.query(`SELECT pg_advisory_unlock(${MIGRATION_LOCK})`);
+  } catch (error) {
+    // The error that counts is the first; a connection that is gone took the transaction with it.
+    if (runner.isTransactionActive) await runner.rollbackTransaction().catch(() => undefined);
+    throw error;
   } finally {
     await runner.release();
   }
@@ -61,10 +74,11 @@ async function migrateSchema(source: DataSource, mayMigrate: boolean, logger: Lo
 
 async function withConnection(
   address: DatabaseAddress | string,
+  pooler: boolean,
   logger: Logger,
   work: (source: DataSource) => Promise<void>,
 ): Promise<void> {
-  const source = await connect(dataSourceOptions(address, { poolMax: 2 }), logger);
+  const source = await connect(dataSourceOptions(address, { poolMax: 2, pooler }), logger);
   try {
     await work(source);
   } finally {
@@ -74,7 +88,7 @@ async function withConnection(
 
 async function connect(options: ReturnType<typeof dataSourceOptions>, logger: Logger): Promise<DataSource> {
   for (let attempt = 1; ; attempt++) {
-    const source = new DataSource(options);
+    const source = new ServiceDataSource(options);
     try {
       return await source.initialize();
     } catch (error) {

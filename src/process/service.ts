@@ -35,7 +35,7 @@ export async function startService(program: string): Promise<void> {
   const database = embedded?.address ?? settings.databaseUrl!;
   const stopDatabase = async (): Promise<void> => embedded?.stop();
   try {
-    await loadMigrate().prepareDatabase(database, settings.migrateOnStart, logger);
+    await loadMigrate().prepareDatabase(database, settings, logger);
     if (settings.seedFile !== undefined) await loadSeed().applySeed(settings.seedFile, settings, database, logger);
     const running =
       workerCount > 1

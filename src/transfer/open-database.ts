@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { DataSource, type QueryRunner } from 'typeorm';
+import { type DataSource, type QueryRunner } from 'typeorm';
 import { type Logger } from 'pino';
 import { type Settings } from '../config/settings.js';
 import { withoutPassword } from '../config/database-url.js';
@@ -13,6 +13,7 @@ import {
   findRunningDatabase,
 } from '../database/embedded/embedded-postgres.js';
 import { migrate } from '../database/migrate.js';
+import { ServiceDataSource } from '../database/service-data-source.js';
 import { TransferError } from './transfer-error.js';
 
 /** How long a database that just starts or stops is waited for, and how often it is looked at, in milliseconds. */
@@ -84,7 +85,7 @@ async function connect(address: DatabaseAddress | string, settings: Settings): P
   const options = dataSourceOptions(address, { poolMax: 1, pooler: settings.dbPooler });
   // Nothing waits behind a command line, so it can wait longer for a connection than a request.
   const extra = { ...(options as { extra: object }).extra, connectionTimeoutMillis: 10_000 };
-  return new DataSource({ ...options, extra }).initialize();
+  return new ServiceDataSource({ ...options, extra }).initialize();
 }
 
 async function startOwn(dataDir: string, settings: Settings, logger: Logger): Promise<OpenDatabase> {
@@ -116,7 +117,7 @@ async function ready(
   stop: () => Promise<void>,
 ): Promise<OpenDatabase> {
   try {
-    await migrate(address, settings.migrateOnStart, logger);
+    await migrate(address, settings, logger);
     const runner = source.createQueryRunner();
     return {
       runner,

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { DataSource } from 'typeorm';
 import { type Logger } from 'pino';
 import { type Settings } from '../config/settings.js';
 import { SettingsError } from '../config/settings-error.js';
 import { type DatabaseAddress, dataSourceOptions } from '../database/connection.js';
+import { ServiceDataSource } from '../database/service-data-source.js';
 import { applyImport } from './import.js';
 import { formatOf, type ImportFile, parseImportFile } from './import-file.js';
 import { checkRows } from './import-row.js';
@@ -32,7 +32,7 @@ export async function applySeed(
     const file = await readSeed(seedFile);
     const rows = checkRows(seedFile, file.rows, settings);
     const mode = file.mode ?? 'add-only';
-    const source = await new DataSource(
+    const source = await new ServiceDataSource(
       dataSourceOptions(address, { poolMax: 1, pooler: settings.dbPooler }),
     ).initialize();
     const runner = source.createQueryRunner();

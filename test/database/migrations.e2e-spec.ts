@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { type AddressInfo, connect as connectTo, createServer } from 'node:net';
 import { pino } from 'pino';
 import { DataSource } from 'typeorm';
 import { AccessKeyEntity } from '../../src/auth/access-key.entity';
@@ -35,6 +37,8 @@ const entities = [
   ContentLockEntity,
   ContentLockTokenEntity,
 ];
+const MIGRATING = { migrateOnStart: true, dbPooler: false };
+const CHECKING = { migrateOnStart: false, dbPooler: false };
 const opened: DataSource[] = [];
 
 const ADVISORY_LOCKS = `
@@ -99,7 +103,7 @@ describe('the migrations', () => {
 
   it('make what the entities describe', async () => {
     const address = await createEmptyDatabase();
-    await migrate(address, true, logger);
+    await migrate(address, MIGRATING, logger);
     const source = await connect(address);
     const { upQueries } = await source.driver.createSchemaBuilder().log();
     // TypeORM knows neither xid8 nor indexes with an order, and would take both away; an index on an expression it does not see at all.
@@ -113,7 +117,7 @@ describe('the migrations', () => {
 
   it('would be missed where an entity differs', async () => {
     const address = await createEmptyDatabase();
-    await migrate(address, true, logger);
+    await migrate(address, MIGRATING, logger);
     const source = await connect(address);
     await source.query('ALTER TABLE key_value ALTER COLUMN etag DROP NOT NULL');
     await source.query('ALTER TABLE access_key ADD COLUMN forgotten text');
@@ -127,7 +131,7 @@ describe('the migrations', () => {
 describe('migrate', () => {
   it('brings an empty database to head once, however many processes begin together', async () => {
     const address = await createEmptyDatabase();
-    await Promise.all(Array.from({ length: 8 }, () => migrate(address, true, logger)));
+    await Promise.all(Array.from({ length: 8 }, () => migrate(address, MIGRATING, logger)));
     const source = await connect(address);
     expect(await namesDone(source)).toEqual(allNames);
     expect(await source.query(ADVISORY_LOCKS)).toEqual([]);
@@ -135,12 +139,12 @@ describe('migrate', () => {
 
   it('does nothing at head', async () => {
     const address = await createEmptyDatabase();
-    await migrate(address, true, logger);
+    await migrate(address, MIGRATING, logger);
     const source = await connect(address);
     await source.query(`INSERT INTO access_key (id, sealed_secret, read_only) VALUES ('kept', '', true)`);
     const before = await schemaOf(source);
-    await migrate(address, true, logger);
-    await migrate(address, false, logger);
+    await migrate(address, MIGRATING, logger);
+    await migrate(address, CHECKING, logger);
     expect(await schemaOf(source)).toEqual(before);
     expect(await source.query('SELECT id FROM access_key')).toEqual([{ id: 'kept' }]);
   });
@@ -150,13 +154,13 @@ describe('migrate', () => {
     const source = await connect(address);
     await source.runMigrations();
     await source.undoLastMigration();
-    await migrate(address, true, logger);
+    await migrate(address, MIGRATING, logger);
     expect(await namesDone(source)).toEqual(allNames);
   });
 
   it('refuses a schema that is behind when it may only look, and changes nothing', async () => {
     const address = await createEmptyDatabase();
-    const look = (): Promise<void> => migrate(address, false, logger);
+    const look = (): Promise<void> => migrate(address, CHECKING, logger);
     await expect(look()).rejects.toThrow(SettingsError);
     await expect(look()).rejects.toMatchObject({ faults: [expect.stringContaining('MIGRATE_ON_START is false')] });
     const source = await connect(address);
@@ -173,7 +177,7 @@ describe('migrate', () => {
     const holder = source.createQueryRunner();
     await holder.query('SELECT pg_advisory_lock(4841230198563201)');
     let isDone = false;
-    const migrating = migrate(address, true, logger).then(() => (isDone = true));
+    const migrating = migrate(address, MIGRATING, logger).then(() => (isDone = true));
     const waiting = async (): Promise<unknown[]> => source.query(`${ADVISORY_LOCKS} AND NOT granted`);
     while ((await waiting()).length === 0) expect(isDone).toBe(false);
     await holder.query('SELECT pg_advisory_unlock(4841230198563201)');
@@ -182,13 +186,38 @@ describe('migrate', () => {
     expect(await namesDone(source)).toEqual(allNames);
   });
 
+  it('asks a pooler for no session settings, and leaves it none, nor a lock', async () => {
+    const address = await createEmptyDatabase();
+    let sent = '';
+    const proxy = createServer((client) => {
+      const server = connectTo(
+        address.host.startsWith('/')
+          ? { path: `${address.host}/.s.PGSQL.${address.port}` }
+          : { host: address.host, port: address.port },
+      );
+      client.on('data', (chunk) => (sent += chunk.toString('latin1')));
+      client.pipe(server).pipe(client);
+      client.on('error', () => server.destroy());
+      server.on('error', () => client.destroy());
+    });
+    await once(proxy.listen(0, '127.0.0.1'), 'listening');
+    const { port } = proxy.address() as AddressInfo;
+    await migrate({ ...address, host: '127.0.0.1', port }, { ...MIGRATING, dbPooler: true }, logger);
+    proxy.close();
+    expect(sent).toContain('application_name');
+    expect(sent).not.toContain('-c statement_timeout');
+    expect(sent.match(/\bSET \w+/g)!.filter((text) => text === 'SET statement_timeout')).toEqual([]);
+    expect(sent).toContain('pg_advisory_xact_lock(');
+    expect(sent).not.toContain('pg_advisory_lock(');
+  });
+
   it('names a database that refuses us at once', async () => {
     const address = await createEmptyDatabase();
     for (const wrong of [
       { ...address, password: 'wrong' },
       { ...address, database: 'nowhere' },
     ]) {
-      await expect(migrate(wrong, true, logger)).rejects.toThrow(SettingsError);
+      await expect(migrate(wrong, MIGRATING, logger)).rejects.toThrow(SettingsError);
     }
   });
 });

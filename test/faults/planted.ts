@@ -221,7 +221,7 @@ export const PLANTED: readonly PlantedBug[] = [
   {
     id: 'F0.13',
     title: 'migrations without a lock',
-    patches: [{ file: 'database/migrate.js', text: 'SELECT pg_advisory_lock(', instead: 'SELECT abs(' }],
+    patches: [{ file: 'database/migrate.js', text: 'SELECT pg_advisory_xact_lock(', instead: 'SELECT abs(' }],
     foundBy: 'F19',
     sign: /ended before it served \(1\)|ran \d+ times/,
     share: 1,

@@ -231,6 +231,21 @@ describe('with DATABASE_URL', () => {
     expect(await Promise.all(services.map((service) => service.stop()))).toEqual([0, 0, 0]);
   });
 
+  it.each(['1', '2'])(
+    'finds the server that takes writes behind one that does not, with WORKERS=%s',
+    async (workers) => {
+      const url = await newDatabase(`behind${workers}`);
+      // Port 1 is where nobody listens, as at a server that was lost; a standby is passed over the same way.
+      const service = await ServiceProcess.start({
+        DATABASE_URL: url.replace('@', '@127.0.0.1:1,'),
+        DATA_DIR: newDataDir(),
+        WORKERS: workers,
+      });
+      expect((await new AzureHttp(service.port, service.key).put('/kv/k', { value: 'v' })).status).toBe(200);
+      expect(await service.stop()).toBe(0);
+    },
+  );
+
   it('finishes the requests under way when told to stop, and takes no further connections', async () => {
     const url = await newDatabase('draining');
     const service = await ServiceProcess.start({ DATABASE_URL: url, DATA_DIR: newDataDir() });

@@ -31,6 +31,10 @@ module.exports = async function globalSetup() {
   await admin.connect();
   await admin.query(`CREATE DATABASE ${template}`);
   await admin.end();
-  await migrate({ ...database.address, database: template }, true, pino({ level: 'silent' }));
+  await migrate(
+    { ...database.address, database: template },
+    { migrateOnStart: true, dbPooler: false },
+    pino({ level: 'silent' }),
+  );
   process.env.LATCHKEY_TEST_DATABASE = JSON.stringify({ ...database.address, database: template });
 };

@@ -11,5 +11,5 @@ if (task === 'serve') {
 } else {
   const { pino } = require('pino');
   const { migrate } = require(join(src, 'database', 'migrate.js'));
-  void migrate(JSON.parse(database), true, pino({ level: 'silent' }));
+  void migrate(JSON.parse(database), { migrateOnStart: true, dbPooler: false }, pino({ level: 'silent' }));
 }
