@@ -8,6 +8,7 @@ import { OVERLOADED, outcomeUnknown, unavailable } from '../problem/catalogue.js
 import { Problem } from '../problem/problem.js';
 import { ConnectionLine } from './connection-line.js';
 import { failureOf, isConnectionLost, isReadOnly, isRetryable, toDatabaseProblem } from './database-errors.js';
+import { takeUnconfirmed } from './service-client.js';
 
 /** One named SQL statement; the name identifies the prepared plan on each connection, so one name never has two texts. */
 export interface Statement {
@@ -23,6 +24,7 @@ export type Row = readonly unknown[];
 /** Database work of one request in milliseconds; past it the connection is destroyed, for a timed-out one stays stuck. */
 const DEADLINE_MS = 8000;
 const MAX_ATTEMPTS = 4;
+const UNCONFIRMED = 'the wait for the synchronous standby was cancelled after the commit at this server';
 
 /**
  * Runs the hot statements: one round trip each, prepared by name, on TypeORM's own pool. TypeORM's query method is passed by only
@@ -145,7 +147,10 @@ export class Database {
           values: values as unknown[],
           rowMode: 'array',
         },
-        (error: Error | null, result: QueryArrayResult | undefined) => finish(error, result?.rows ?? []),
+        (error: Error | null, result: QueryArrayResult | undefined) => {
+          const isUnconfirmed = takeUnconfirmed(client) && statement.isWrite && !error;
+          finish(isUnconfirmed ? outcomeUnknown(new Error(UNCONFIRMED)) : error, result?.rows ?? []);
+        },
       );
     });
   }

@@ -8,6 +8,18 @@ interface Opening {
   readonly connection?: { readonly stream: { readonly bytesRead?: number } };
 }
 
+/**
+ * SQLSTATEs of the warning that a commit was not waited for to the end: the change is made at this server, and nobody knows whether the
+ * synchronous standby has it (reliability §4.6). The wait was cancelled by an administrator, or by the server's own stop.
+ */
+const UNCONFIRMED_COMMIT = new Set(['01000', '57P01']);
+
+/** Clients whose last commit was not confirmed by the standby. */
+const unconfirmed = new WeakSet<object>();
+
+/** Whether a statement that succeeded may yet be lost with this server; asked once for each. */
+export const takeUnconfirmed = (client: object): boolean => unconfirmed.delete(client);
+
 /** The driver's client class, with what is known of those connections that are being opened. */
 export interface ServiceClientClass {
   new (config?: string | ClientConfig): Client;
@@ -39,6 +51,9 @@ export function serviceClientClass(hosts: readonly Host[]): ServiceClientClass {
       super({ ...rest, password, ...hosts[current] });
       // The driver reports a broken connection here as well as to the running query; unheard, it would end the process.
       this.on('error', () => undefined);
+      this.on('notice', ({ code }) => {
+        if (UNCONFIRMED_COMMIT.has(code ?? '')) unconfirmed.add(this);
+      });
     }
 
     override connect(callback?: unknown): Promise<this & Client> & undefined {
