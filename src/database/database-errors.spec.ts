@@ -1,6 +1,13 @@
 import { outcomeUnknown } from '../problem/catalogue.js';
 import { Problem } from '../problem/problem.js';
-import { isConnectionLost, isReadOnly, isRetryable, sqlState, toDatabaseProblem } from './database-errors.js';
+import {
+  isConnectionLost,
+  isReadOnly,
+  isRefusalOfContent,
+  isRetryable,
+  sqlState,
+  toDatabaseProblem,
+} from './database-errors.js';
 
 const failed = (code: string): Error => Object.assign(new Error('secret text of the server'), { code });
 const kindOf = (error: unknown, isWrite: boolean, wasSent = true): string => {
@@ -75,5 +82,14 @@ describe('sqlState', () => {
       false,
     ]);
     expect([isReadOnly(failed('25006')), isReadOnly(failed('57P01'))]).toEqual([true, false]);
+  });
+
+  it('tells what a statement was refused for: rows and values, or the state of the server', () => {
+    const refusedForContent = ['40001', '40P01', '55P03', '22021', '22P02', '54000', '23505', 'XX000'];
+    const refusedForState = ['57014', '57P01', '53100', '53200', '53300', '25006', '08006'];
+    expect(refusedForContent.filter((code) => !isRefusalOfContent(failed(code)))).toEqual([]);
+    expect(refusedForState.filter((code) => isRefusalOfContent(failed(code)))).toEqual([]);
+    expect(isRefusalOfContent(failed('ECONNRESET'))).toBe(false);
+    expect(isRefusalOfContent(outcomeUnknown(new Error()))).toBe(false);
   });
 });

@@ -20,6 +20,15 @@ export const isReadOnly = (error: unknown): boolean => sqlState(error) === '2500
 
 export const isRetryable = (error: unknown): boolean => RETRYABLE.has(sqlState(error) ?? '');
 
+/**
+ * Whether the server refused a statement for what it was about and not for the server's own state: for the rows it met or the values
+ * it was given. Nothing was changed.
+ */
+export function isRefusalOfContent(error: unknown): boolean {
+  const state = sqlState(error);
+  return state !== undefined && !SERVER_STATE.has(state) && !isConnectionLost(error);
+}
+
 /** A connection that broke: the driver's own errors carry no SQLSTATE, and class 08 means the same. */
 export function isConnectionLost(error: unknown): boolean {
   const state = sqlState(error);

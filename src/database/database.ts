@@ -7,7 +7,14 @@ import { Metrics } from '../metrics/metrics.js';
 import { OVERLOADED, outcomeUnknown, unavailable } from '../problem/catalogue.js';
 import { Problem } from '../problem/problem.js';
 import { ConnectionLine } from './connection-line.js';
-import { failureOf, isConnectionLost, isReadOnly, isRetryable, toDatabaseProblem } from './database-errors.js';
+import {
+  failureOf,
+  isConnectionLost,
+  isReadOnly,
+  isRefusalOfContent,
+  isRetryable,
+  toDatabaseProblem,
+} from './database-errors.js';
 import { takeUnconfirmed } from './service-client.js';
 
 /** One named SQL statement; the name identifies the prepared plan on each connection, so one name never has two texts. */
@@ -74,26 +81,57 @@ export class Database {
     for (const client of this.connections) this.outdated.add(client);
   }
 
-  /** Runs one statement as its own transaction; throws a problem when the database is away, busy or gone half-way. */
-  async query(statement: Statement, values: readonly unknown[]): Promise<Row[]> {
-    const deadline = performance.now() + DEADLINE_MS;
+  /** The moment, by `performance.now()`, at which the database work of a request that comes now has to be over. */
+  newDeadline(): number {
+    return performance.now() + DEADLINE_MS;
+  }
+
+  /**
+   * Runs one statement as its own transaction; throws a problem when the database is away, busy or gone half-way.
+   *
+   * @param deadline of a request that has waited already
+   */
+  async query(statement: Statement, values: readonly unknown[], deadline = this.newDeadline()): Promise<Row[]> {
     for (let attempt = 1; ; attempt++) {
-      let wasSent = false;
-      const startedAt = performance.now();
       try {
-        const client = await this.acquire();
-        wasSent = true;
-        return await this.run(client, statement, values, deadline - performance.now());
+        return await this.attempt(statement, values, deadline);
       } catch (error) {
-        this.metrics.databaseErrors.inc({ reason: wasSent ? failureOf(error) : 'no-connection' });
         const mayRepeat = isRetryable(error) || (isConnectionLost(error) && !statement.isWrite && attempt === 1);
         if (!mayRepeat || attempt >= MAX_ATTEMPTS || performance.now() > deadline) {
-          throw this.counted(toDatabaseProblem(error, statement.isWrite, wasSent));
+          throw this.counted(toDatabaseProblem(error, statement.isWrite, true));
         }
         await jitter(attempt);
-      } finally {
-        this.metrics.statementDuration.observe((performance.now() - startedAt) / 1000);
       }
+    }
+  }
+
+  /**
+   * Runs, once, a statement that stands for several requests.
+   *
+   * @returns null when the server refused it, and so changed nothing, for a cause that may lie with one of the requests
+   */
+  async queryTogether(statement: Statement, values: readonly unknown[]): Promise<Row[] | null> {
+    try {
+      return await this.attempt(statement, values, this.newDeadline());
+    } catch (error) {
+      if (isRefusalOfContent(error)) return null;
+      throw this.counted(toDatabaseProblem(error, statement.isWrite, true));
+    }
+  }
+
+  /** Throws a problem when the statement was not sent or its deadline passed, and otherwise what the driver says of one that was. */
+  private async attempt(statement: Statement, values: readonly unknown[], deadline: number): Promise<Row[]> {
+    let wasSent = false;
+    const startedAt = performance.now();
+    try {
+      const client = await this.acquire();
+      wasSent = true;
+      return await this.run(client, statement, values, deadline - performance.now());
+    } catch (error) {
+      this.metrics.databaseErrors.inc({ reason: wasSent ? failureOf(error) : 'no-connection' });
+      throw error;
+    } finally {
+      this.metrics.statementDuration.observe((performance.now() - startedAt) / 1000);
     }
   }
 

@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { LeaseModule } from '../lease/lease.module.js';
 import { RetentionModule } from '../retention/retention.module.js';
+import { GroupedPuts } from './grouped-puts.js';
 import { HistoryPurge } from './history-purge.js';
 import { KeyValueController } from './key-value.controller.js';
 import { KeyValueEntity } from './key-value.entity.js';
@@ -28,6 +29,7 @@ import { StoreEpoch } from './store-epoch.js';
     PageMarks,
     PointReads,
     StoreEpoch,
+    GroupedPuts,
     HistoryPurge,
   ],
   exports: [KeyValueService, KeyValueRepository, ListVariants],

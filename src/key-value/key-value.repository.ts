@@ -7,6 +7,7 @@ import { type Condition, mayCreate } from '../precondition/condition.js';
 import { unavailable } from '../problem/catalogue.js';
 import { type Author, type Fence, type KeyValue } from './key-value.js';
 import { type KeyValueFilter, listNames, listPage } from './key-value-list.sql.js';
+import { GroupedPuts } from './grouped-puts.js';
 import { KeyValueEntity } from './key-value.entity.js';
 import {
   COLUMN_COUNT,
@@ -44,7 +45,8 @@ const FENCE_AT = 2 + COLUMN_COUNT;
 const MAX_LOST_CREATIONS = 5;
 
 /**
- * Edge to the tables of key-values. Each method is one SQL statement; what a change found is for the service to judge.
+ * Edge to the tables of key-values. Each method is one SQL statement, which requests that arrive together may share; what a change
+ * found is for the service to judge.
  */
 @Injectable()
 export class KeyValueRepository extends Repository<KeyValueEntity> {
@@ -52,6 +54,7 @@ export class KeyValueRepository extends Repository<KeyValueEntity> {
     @InjectDataSource() dataSource: DataSource,
     private readonly database: Database,
     private readonly pointReads: PointReads,
+    private readonly groupedPuts: GroupedPuts,
   ) {
     super(KeyValueEntity, dataSource.createEntityManager());
   }
@@ -122,7 +125,7 @@ export class KeyValueRepository extends Repository<KeyValueEntity> {
       : this.change(REMOVE, key, label, condition, author, []);
   }
 
-  /** Runs a statement of the shape that `changeStatement` makes. */
+  /** Runs a statement of the shape that `changeStatement` makes, or has `PUT` run together with others. */
   async change(
     statement: Statement,
     key: string,
@@ -132,17 +135,9 @@ export class KeyValueRepository extends Repository<KeyValueEntity> {
     own: readonly unknown[],
   ): Promise<ChangeResult> {
     const tag = 'tag' in condition ? condition.tag : null;
-    const [row] = await this.database.query(statement, [
-      key,
-      label,
-      newEtag(),
-      author.actor,
-      author.address,
-      author.requestId,
-      condition.kind,
-      tag,
-      ...own,
-    ]);
+    const values = [key, label, newEtag(), author.actor, author.address, author.requestId, condition.kind, tag, ...own];
+    const row =
+      statement === PUT ? await this.groupedPuts.put(values) : (await this.database.query(statement, values))[0];
     if (!row) return NOTHING;
     // The fenced statements answer a row in any case, without a key where they saw none.
     const isMissing = row[1 + COLUMN_COUNT] === true || row[1] === null;

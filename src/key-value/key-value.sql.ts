@@ -77,8 +77,8 @@ export const conditionHolds = (row: string, kind: string, tag: string, isMissing
   END`;
 
 /** Every change draws entity tag, revision and time alike. Time never stands still or runs back for a key-value (promise P5). */
-const STAMP = `
-  etag = $3,
+const stamp = (etag: string): string => `
+  etag = ${etag},
   revision = nextval('key_value_revision_seq'),
   last_modified = greatest(clock_timestamp(), k.last_modified + interval '1 microsecond')`;
 
@@ -124,7 +124,7 @@ export function changeStatement({ name, set, when, create, returnsFormer = false
       WITH ${fencedBy ? `${lockLease(...fencedBy)}, ` : ''}seen AS (
         SELECT * FROM key_value WHERE key = $1 AND label = $2 ${fencedBy ? `AND ${IS_CURRENT_BEFORE}` : ''} FOR UPDATE
       ), ${fencedBy ? `${LOOK_AGAIN}, ` : ''}changed AS (
-        UPDATE key_value k SET ${set}, ${STAMP}
+        UPDATE key_value k SET ${set}, ${stamp('$3')}
           FROM seen
          WHERE k.key = $1 AND k.label = $2
            AND ${conditionHolds('seen', '$7::text', '$8::text')}
@@ -142,36 +142,129 @@ export function changeStatement({ name, set, when, create, returnsFormer = false
   };
 }
 
-/** Own parameters: $9 value, $10 content type, $11 tags, $12 description, $13 whether the caller's version knows descriptions. */
-const PUT_CHANGE = {
+/** Where a put finds what it is given: parameters, or columns of a row that holds them. */
+interface PutInput {
+  readonly value: string;
+  readonly contentType: string;
+  readonly tags: string;
+  readonly description: string;
+  /** Whether the caller's version knows descriptions. */
+  readonly hasDescription: string;
+}
+
+/** The rules of a put, for `k` being the row to change and `seen` the same one as it was locked. */
+const putChange = ({ value, contentType, tags, description, hasDescription }: PutInput) => ({
   set: `
-    value = $9::text, content_type = $10::text, tags = $11::text,
-    description = CASE WHEN $13::boolean THEN $12::text WHEN k.deleted THEN NULL ELSE k.description END,
+    value = ${value}, content_type = ${contentType}, tags = ${tags},
+    description = CASE WHEN ${hasDescription} THEN ${description} WHEN k.deleted THEN NULL ELSE k.description END,
     locked = false, deleted = false`,
   // A put that alters nothing changes nothing: same entity tag, no revision (contract section 2.9).
   when: `
     NOT seen.locked
     AND (seen.deleted
-      OR seen.value IS DISTINCT FROM $9::text
-      OR seen.content_type IS DISTINCT FROM $10::text
-      OR (seen.tags <> $11::text AND seen.tags::jsonb <> $11::text::jsonb)
-      OR ($13::boolean AND seen.description IS DISTINCT FROM $12::text))`,
+      OR seen.value IS DISTINCT FROM ${value}
+      OR seen.content_type IS DISTINCT FROM ${contentType}
+      OR (seen.tags <> ${tags} AND seen.tags::jsonb <> ${tags}::jsonb)
+      OR (${hasDescription} AND seen.description IS DISTINCT FROM ${description}))`,
+});
+
+/** $9 value, $10 content type, $11 tags, $12 description, $13 whether the caller's version knows descriptions. */
+const PUT_INPUT: PutInput = {
+  value: '$9::text',
+  contentType: '$10::text',
+  tags: '$11::text',
+  description: '$12::text',
+  hasDescription: '$13::boolean',
 };
+
+const CREATED_COLUMNS = 'key, label, value, content_type, tags, description, etag, revision, last_modified';
 
 export const PUT = changeStatement({
   name: 'key_value_put',
-  ...PUT_CHANGE,
+  ...putChange(PUT_INPUT),
   // Two creations can meet: the loser finds nothing seen and nothing made, and the repository runs it once more.
   create: `
-    INSERT INTO key_value (key, label, value, content_type, tags, description, etag, revision, last_modified)
+    INSERT INTO key_value (${CREATED_COLUMNS})
     SELECT $1, $2, $9::text, $10::text, $11::text, CASE WHEN $13::boolean THEN $12::text END, $3,
            nextval('key_value_revision_seq'), clock_timestamp()
      WHERE $7::text NOT IN ('match', 'match-any') AND NOT EXISTS (SELECT FROM seen)
     ON CONFLICT ON CONSTRAINT key_value_pkey DO NOTHING`,
 });
 
+const PUT_MANY_CHANGE = putChange({
+  value: 'seen.new_value',
+  contentType: 'seen.new_content_type',
+  tags: 'seen.new_tags',
+  description: 'seen.new_description',
+  hasDescription: 'seen.has_description',
+});
+
+/**
+ * How long a batch of puts waits for another transaction that is making one of its key-values, in milliseconds: long enough for a
+ * commit, short for the others of the batch. It is the only thing that a batch waits for.
+ */
+const BATCH_LOCK_TIMEOUT = 100;
+
+/**
+ * Decides many puts, each as `PUT` would, and commits them together. $1 to $13 are arrays of what `PUT` takes, all of the same length;
+ * no key-value comes twice. Each row is led by the position, from 1, of the put that it answers, and goes on as `PUT`'s.
+ *
+ * A put without a row was not decided: its key-value was locked by somebody else, or was being made or removed meanwhile, or there was
+ * none and none might be made. Rows that exist are never waited for; creations are made in the order of the index, as imports do, so
+ * that none can wait for another in a circle.
+ */
+export const PUT_MANY: Statement = {
+  name: 'key_value_put_many',
+  isWrite: true,
+  text: `
+    WITH wanted AS MATERIALIZED (
+      SELECT *
+        FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::uuid[], $7::text[], $8::text[],
+                    $9::text[], $10::text[], $11::text[], $12::text[], $13::boolean[])
+             WITH ORDINALITY AS w (new_key, new_label, new_etag, actor, address, request_id, condition, condition_tag,
+                                   new_value, new_content_type, new_tags, new_description, has_description, position)
+       WHERE (SELECT set_config('lock_timeout', '${BATCH_LOCK_TIMEOUT}', true)) IS NOT NULL
+    ), locked AS (
+      SELECT k.*, w.* FROM wanted w JOIN key_value k ON k.key = w.new_key AND k.label = w.new_label
+         FOR UPDATE OF k SKIP LOCKED
+    ), judged AS (
+      SELECT *, ${conditionHolds('seen', 'seen.condition', 'seen.condition_tag')} AND ${PUT_MANY_CHANGE.when} AS applies
+        FROM locked seen
+    ), changed AS (
+      UPDATE key_value k SET ${PUT_MANY_CHANGE.set}, ${stamp('seen.new_etag')}
+        FROM judged seen
+       WHERE k.key = seen.key AND k.label = seen.label AND seen.applies
+      RETURNING k.*, seen.actor, seen.address, seen.request_id, seen.position
+    ), made AS (
+      INSERT INTO key_value (${CREATED_COLUMNS})
+      SELECT w.new_key, w.new_label, w.new_value, w.new_content_type, w.new_tags,
+             CASE WHEN w.has_description THEN w.new_description END, w.new_etag,
+             nextval('key_value_revision_seq'), clock_timestamp()
+        FROM wanted w
+       WHERE w.condition NOT IN ('match', 'match-any')
+         AND NOT EXISTS (SELECT FROM key_value k WHERE k.key = w.new_key AND k.label = w.new_label)
+       ORDER BY w.new_key COLLATE "C", w.new_label COLLATE "C"
+      ON CONFLICT ON CONSTRAINT key_value_pkey DO NOTHING
+      RETURNING *
+    ), written AS (
+      SELECT * FROM changed
+      UNION ALL
+      SELECT m.*, w.actor, w.address, w.request_id, w.position FROM made m JOIN wanted w ON w.new_etag = m.etag
+    ), recorded AS (
+      INSERT INTO key_value_revision (${REVISION_COLUMNS}, actor, address, request_id)
+      SELECT ${REVISION_COLUMNS}, actor, address, request_id FROM written
+    )
+    SELECT w.position, w.revision, ${COLUMNS('w')}, w.deleted FROM written w
+    UNION ALL
+    SELECT s.position, NULL, ${COLUMNS('s')}, s.deleted FROM judged s WHERE NOT s.applies`,
+};
+
 /** $14 digest of the lease's key, $15 fence. Needs a row to change: see `MAKE_ROOM`. */
-export const FENCED_PUT = changeStatement({ name: 'key_value_put_fenced', ...PUT_CHANGE, fencedBy: ['$14', '$15'] });
+export const FENCED_PUT = changeStatement({
+  name: 'key_value_put_fenced',
+  ...putChange(PUT_INPUT),
+  fencedBy: ['$14', '$15'],
+});
 
 /**
  * A tombstone without a past, for a fenced put to bring to life: its row can be waited for before the last look at the clock. $1 key,
