@@ -27,6 +27,7 @@ interface Revision {
   readonly is_later: boolean | null;
 }
 
+/** Unlocking is as frequent as locking, so that about half of the time a key-value can be changed. */
 const KINDS: readonly Told['kind'][] = [
   'put',
   'put-match',
@@ -34,14 +35,12 @@ const KINDS: readonly Told['kind'][] = [
   'put-same',
   'put-match',
   'delete',
-  'put-new',
   'put',
   'delete-match',
-  'put-match',
+  'put-new',
   'lock',
-  'put',
-  'unlock',
   'put-same',
+  'unlock',
   'unlock',
 ];
 
@@ -83,7 +82,7 @@ class Cluster {
         ...(await atOnce(CLIENTS, async (index) => {
           // Neighbours differ in their key, so that they can be decided together; every key meets every kind.
           const key = `raced-${(index * 7 + round) % KEYS}`;
-          const kind = KINDS[(Math.floor(index / KEYS) * 4 + index + round) % KINDS.length]!;
+          const kind = KINDS[(index * 5 + Math.floor(index / KEYS) * 3 + round * round) % KINDS.length]!;
           const tag = kind.endsWith('-match') ? (now.get(key) ?? 'none-yet') : undefined;
           return { key, kind, tag, answer: await this.send(index, key, kind, tag, `${round}/${index}`) };
         })),
@@ -150,7 +149,8 @@ function violations(told: readonly Told[], history: readonly Revision[]): string
   let acknowledged = 0;
   for (const { key, kind, tag, answer } of told) {
     const say = (what: string): void => void found.push(`${kind} of ${key}, answered ${answer.status}: ${what}`);
-    if (!ANSWERS[kind].includes(answer.status)) say('not an answer to this');
+    // A refusal for want of a connection is honest, if nothing was made; the test of the true build allows none.
+    if (![...ANSWERS[kind], 503].includes(answer.status)) say('not an answer to this');
     const index = made.get(answer.headers['x-ms-request-id'] as string);
     if (answer.status !== 200) {
       if (index !== undefined) say('made a revision all the same');
@@ -197,6 +197,7 @@ describe(`${CLIENTS} puts, deletes and locks of ${KEYS} keys at once, over two p
   it('have one winner for each entity tag, a history without gaps, and each the answer that is its own', async () => {
     const { found, shared, told } = await run([], 25);
     expect(found).toEqual([]);
+    expect(told.filter(({ answer }) => answer.status === 503)).toEqual([]);
     // Otherwise little was decided together, or little was refused.
     expect(shared).toBeGreaterThan(20);
     for (const [kind, statuses] of Object.entries(ANSWERS)) {
@@ -206,10 +207,18 @@ describe(`${CLIENTS} puts, deletes and locks of ${KEYS} keys at once, over two p
   }, 90_000);
 
   const SQL = 'key-value/key-value.sql.js';
+  const LOCKING = 'FOR UPDATE OF k SKIP LOCKED';
+  /** Gives others the time to come between the moment that a statement sees and its writing. */
+  const HOLD_UP = 'WHERE pg_sleep(0.002) IS NOT NULL';
+
+  it('are told apart so where statements are held up and nothing is wrong', async () => {
+    expect((await run([{ file: SQL, text: LOCKING, instead: `${HOLD_UP} ${LOCKING}` }], 10)).found).toEqual([]);
+  }, 90_000);
+
   it.each<{ name: string; fault: Fault }>([
     {
       name: 'rows that are judged without being locked',
-      fault: { file: SQL, text: 'FOR UPDATE OF k SKIP LOCKED', instead: '' },
+      fault: { file: SQL, text: LOCKING, instead: HOLD_UP },
     },
     {
       name: 'conditions that are not looked at where puts are decided together',
@@ -230,7 +239,7 @@ describe(`${CLIENTS} puts, deletes and locks of ${KEYS} keys at once, over two p
   ])(
     'would be found with $name',
     async ({ fault }) => {
-      expect((await run([fault], 25)).found).not.toEqual([]);
+      expect((await run([fault], 15)).found).not.toEqual([]);
     },
     90_000,
   );
