@@ -209,7 +209,7 @@ describe(`${CLIENTS} puts, deletes and locks of ${KEYS} keys at once, over two p
   const SQL = 'key-value/key-value.sql.js';
   const LOCKING = 'FOR UPDATE OF k SKIP LOCKED';
   /** Gives others the time to come between the moment that a statement sees and its writing. */
-  const HOLD_UP = 'WHERE pg_sleep(0.002) IS NOT NULL';
+  const HOLD_UP = 'WHERE pg_sleep(0.01) IS NOT NULL';
 
   it('are told apart so where statements are held up and nothing is wrong', async () => {
     expect((await run([{ file: SQL, text: LOCKING, instead: `${HOLD_UP} ${LOCKING}` }], 10)).found).toEqual([]);
