@@ -23,6 +23,8 @@ export interface Statement {
   readonly text: string;
   /** Whether it changes anything: decides what a broken connection means for the caller. */
   readonly isWrite: boolean;
+  /** Whether it may be run again after a deadlock, a lock it waited for too long, or the like; true unless it says no. */
+  readonly isRepeatable?: boolean;
 }
 
 /** A row as the driver delivers it in array mode: cheaper than objects, in the order of the statement's own column list. */
@@ -96,7 +98,9 @@ export class Database {
       try {
         return await this.attempt(statement, values, deadline);
       } catch (error) {
-        const mayRepeat = isRetryable(error) || (isConnectionLost(error) && !statement.isWrite && attempt === 1);
+        const mayRepeat =
+          (isRetryable(error) && statement.isRepeatable !== false) ||
+          (isConnectionLost(error) && !statement.isWrite && attempt === 1);
         if (!mayRepeat || attempt >= MAX_ATTEMPTS || performance.now() > deadline) {
           throw this.counted(toDatabaseProblem(error, statement.isWrite, true));
         }

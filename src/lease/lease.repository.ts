@@ -5,8 +5,10 @@ import { DataSource, Repository } from 'typeorm';
 import { Database, type Row } from '../database/database.js';
 import { auditColumns, type AuditEvent } from '../events/audit-event.js';
 import { Metrics } from '../metrics/metrics.js';
+import { Arrivals } from './arrivals.js';
 import { LeaseEntity } from './lease.entity.js';
 import { type HolderClaim, type Lease, type LeaseAuthor, type LeaseRequest } from './lease.js';
+import { RELEASE_MANY, TRY_MANY } from './lease-batch.sql.js';
 import {
   BEAT,
   CONFIRM,
@@ -85,9 +87,26 @@ export type Verdict = 'released' | 'not-held' | 'held-by-other';
 /** A principal that must be the holder's, where owners are bound to principals; null where the owner's text is proof enough. */
 export type BoundTo = string | null;
 
+interface Try {
+  readonly key: LeaseKey;
+  readonly request: LeaseRequest;
+  readonly author: LeaseAuthor;
+  readonly delayMs: number;
+}
+
+interface Release {
+  readonly key: LeaseKey;
+  readonly claim: HolderClaim;
+  readonly boundTo: BoundTo;
+  readonly author: LeaseAuthor;
+}
+
 /** Edge to the lease tables. Each method is one statement or one function call, and so one decision. */
 @Injectable()
 export class LeaseRepository extends Repository<LeaseEntity> {
+  private readonly tries: Arrivals<Try, Attempt | null>;
+  private readonly releases: Arrivals<Release, Verdict | 'has-waiters'>;
+
   constructor(
     @InjectDataSource() dataSource: DataSource,
     private readonly database: Database,
@@ -95,45 +114,55 @@ export class LeaseRepository extends Repository<LeaseEntity> {
   ) {
     super(LeaseEntity, dataSource.createEntityManager());
     metrics.locksHeld.readFrom(() => this.countHeld(MAX_COUNTED));
+    this.tries = new Arrivals<Try, Attempt | null>(
+      {
+        nameOf,
+        bytesOf: ({ key, request }) =>
+          2 * (key.storedKey.length + request.owner.length) + (request.metadata?.length ?? 0),
+        alone: (one) => this.tryAlone(one),
+        together: (many) => this.tryTogether(many),
+      },
+      metrics,
+    );
+    this.releases = new Arrivals<Release, Verdict | 'has-waiters'>(
+      {
+        nameOf,
+        bytesOf: ({ claim }) => 2 * (claim.owner?.length ?? 0),
+        alone: (one) => this.releaseAlone(one),
+        together: (many) => this.releaseTogether(many),
+      },
+      metrics,
+    );
   }
 
   /** @returns null where the row appeared or changed hands in the middle: the next attempt sees who has it */
-  async tryTake(key: LeaseKey, request: LeaseRequest, author: LeaseAuthor, delayMs: number): Promise<Attempt | null> {
-    const [row] = await this.database.query(TRY, [
-      key.digest,
-      Buffer.from(key.storedKey),
-      Buffer.from(request.owner),
-      request.ttlMs,
-      request.metadata,
-      request.idempotencyKey,
-      author.actor,
-      author.requestId,
-      delayMs,
-    ]);
-    if (!row) return null;
-    const lease = toLease(row, 2);
-    if (row[0] === true) return { kind: 'granted', lease, hadExpired: row.at(-1) === true };
-    if (row[1] === true) return { kind: 'has-waiters', lease };
-    // Seen as free, and yet not granted: somebody else came in between.
-    return lease.isHeld || delayMs > 0 ? { kind: 'refused', lease } : null;
+  tryTake(key: LeaseKey, request: LeaseRequest, author: LeaseAuthor, delayMs: number): Promise<Attempt | null> {
+    return this.tries.send({ key, request, author, delayMs });
+  }
+
+  private async tryAlone(one: Try): Promise<Attempt | null> {
+    const [row] = await this.database.query(TRY, tryValues(one));
+    return row ? toAttempt(row, 0, one.delayMs) : null;
+  }
+
+  private async tryTogether(many: readonly Try[]): Promise<Map<string, Attempt | null>> {
+    const rows = await this.database.query(TRY_MANY, columnsOf(many.map(tryValues)));
+    return new Map(rows.map((row) => [digestName(row[0] as Buffer), toAttempt(row, 1, many[0]!.delayMs)]));
   }
 
   /** @returns `has-waiters` when the lease is the caller's but is to go to the next in line: see `releaseToNext` */
-  async release(
-    key: LeaseKey,
-    claim: HolderClaim,
-    boundTo: BoundTo,
-    author: LeaseAuthor,
-  ): Promise<Verdict | 'has-waiters'> {
-    const [row] = await this.database.query(RELEASE, [
-      key.digest,
-      claim.owner === null ? null : Buffer.from(claim.owner),
-      claim.fence,
-      boundTo,
-      author.actor,
-      author.requestId,
-    ]);
+  release(key: LeaseKey, claim: HolderClaim, boundTo: BoundTo, author: LeaseAuthor): Promise<Verdict | 'has-waiters'> {
+    return this.releases.send({ key, claim, boundTo, author });
+  }
+
+  private async releaseAlone(one: Release): Promise<Verdict | 'has-waiters'> {
+    const [row] = await this.database.query(RELEASE, releaseValues(one));
     return row ? (row[0] as Verdict | 'has-waiters') : 'not-held';
+  }
+
+  private async releaseTogether(many: readonly Release[]): Promise<Map<string, Verdict | 'has-waiters'>> {
+    const rows = await this.database.query(RELEASE_MANY, columnsOf(many.map(releaseValues)));
+    return new Map(rows.map((row) => [digestName(row[0] as Buffer), row[1] as Verdict | 'has-waiters']));
   }
 
   /**
@@ -328,6 +357,45 @@ export class LeaseRepository extends Repository<LeaseEntity> {
   async purgeReplicas(): Promise<void> {
     await this.database.query(PURGE_REPLICAS, []);
   }
+}
+
+const digestName = (digest: Buffer): string => digest.toString('latin1');
+const nameOf = ({ key }: { readonly key: LeaseKey }): string => digestName(key.digest);
+
+/** The parameters of `TRY`. */
+const tryValues = ({ key, request, author, delayMs }: Try): unknown[] => [
+  key.digest,
+  Buffer.from(key.storedKey),
+  Buffer.from(request.owner),
+  request.ttlMs,
+  request.metadata,
+  request.idempotencyKey,
+  author.actor,
+  author.requestId,
+  delayMs,
+];
+
+/** The parameters of `RELEASE`. */
+const releaseValues = ({ key, claim, boundTo, author }: Release): unknown[] => [
+  key.digest,
+  claim.owner === null ? null : Buffer.from(claim.owner),
+  claim.fence,
+  boundTo,
+  author.actor,
+  author.requestId,
+];
+
+/** One array for each parameter, in their order. */
+const columnsOf = (rows: readonly (readonly unknown[])[]): unknown[][] =>
+  rows[0]!.map((_, column) => rows.map((row) => row[column]));
+
+/** @param from where the columns of `TRY` begin */
+function toAttempt(row: Row, from: number, delayMs: number): Attempt | null {
+  const lease = toLease(row, from + 2);
+  if (row[from] === true) return { kind: 'granted', lease, hadExpired: row.at(-1) === true };
+  if (row[from + 1] === true) return { kind: 'has-waiters', lease };
+  // Seen as free, and yet not granted: somebody else came in between.
+  return lease.isHeld || delayMs > 0 ? { kind: 'refused', lease } : null;
 }
 
 /** Where a lease stands in the order of `listPage`. */

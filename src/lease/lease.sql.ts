@@ -11,12 +11,12 @@ const time = (expression: string): string =>
   `to_char(${expression} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
 
 /** Milliseconds of a parameter as an interval. */
-const ms = (parameter: string): string => `${parameter}::bigint * interval '1 ms'`;
+export const ms = (parameter: string): string => `${parameter}::bigint * interval '1 ms'`;
 
-const isHeld = (row: string): string => `(${row}.owner IS NOT NULL AND ${row}.expires_at > clock_timestamp())`;
+export const isHeld = (row: string): string => `(${row}.owner IS NOT NULL AND ${row}.expires_at > clock_timestamp())`;
 
 /** What `toLease` reads, in its order. */
-const COLUMNS = (row: string, waiters = `${row}.waiters`): string => `
+export const COLUMNS = (row: string, waiters = `${row}.waiters`): string => `
   ${row}.stored_key, ${isHeld(row)}, ${row}.owner, ${row}.fence, ${time(`${row}.granted_at`)}, ${time(`${row}.expires_at`)},
   ${row}.ttl_ms, ${row}.renewals, ${waiters}, ${row}.metadata, ${row}.idempotency_key`;
 
@@ -40,7 +40,7 @@ export function toLease(row: Row, from: number): Lease {
 }
 
 /** Tickets of processes that live; the counter in the row includes those that died with theirs. */
-const LIVE_WAITERS = (row: string): string => `
+export const LIVE_WAITERS = (row: string): string => `
   CASE WHEN ${row}.waiters = 0 THEN 0 ELSE (
     SELECT count(*)::integer FROM lease_ticket t JOIN lease_replica r ON r.id = t.replica
      WHERE t.key_digest = ${row}.key_digest AND r.alive_until > clock_timestamp()) END`;

@@ -10,6 +10,7 @@ import { ContentLock1763000000009 } from './1763000000009-content-lock.js';
 import { RevisionTransactionIndex1763000000012 } from './1763000000012-revision-transaction-index.js';
 import { AccessKeyOrigin1763000000010 } from './1763000000010-access-key-origin.js';
 import { SeenSignature1763000000011 } from './1763000000011-seen-signature.js';
+import { LeaseFence1763000000013 } from './1763000000013-lease-fence.js';
 
 /** Every migration, oldest first. Listed by hand: a glob would find nothing in a bundle and everything in a test run. */
 export const migrations = [
@@ -25,4 +26,5 @@ export const migrations = [
   RevisionTransactionIndex1763000000012,
   AccessKeyOrigin1763000000010,
   SeenSignature1763000000011,
+  LeaseFence1763000000013,
 ];
