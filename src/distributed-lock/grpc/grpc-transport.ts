@@ -6,12 +6,16 @@ import { createServer as createTlsServer, Server as TlsServer } from 'node:tls';
 import {
   type ChannelOptions,
   type ConnectionInjector,
+  type Metadata,
+  type sendUnaryData,
   Server,
   ServerCredentials,
+  type ServerErrorResponse,
   type ServerInterceptor,
   status,
 } from '@grpc/grpc-js';
 import { ServerGrpc } from '@nestjs/microservices';
+import { isObservable, lastValueFrom } from 'rxjs';
 import { type FailedLogins } from '../../auth/failed-logins.js';
 import { type Certificate } from '../../http/certificate.js';
 import { type AccessLog } from '../../logging/access-log.js';
@@ -19,6 +23,8 @@ import { type Metrics } from '../../metrics/metrics.js';
 import { accessLogInterceptor } from './access-log.interceptor.js';
 import { apiTokenInterceptor } from './api-token.interceptor.js';
 import { AwaitedRequests } from './awaited-requests.js';
+import { promptStatusInterceptor } from './prompt-status.interceptor.js';
+import { type GrpcCall } from './grpc-call.js';
 import { guardSession } from './session-guard.js';
 import { withStrictText } from './strict-text.js';
 
@@ -48,6 +54,9 @@ const LIMITS: ChannelOptions = {
   // A debugging aid that keeps a record per connection and that nothing here serves.
   'grpc.enable_channelz': 0,
 };
+
+type UnaryHandler = (request: unknown, metadata: Metadata, call: GrpcCall) => Promise<unknown>;
+type UnaryMethod = (call: GrpcCall, callback: sendUnaryData<unknown>) => Promise<void>;
 
 export interface GrpcTransportOptions {
   readonly host: string;
@@ -141,7 +150,11 @@ export class GrpcTransport extends ServerGrpc {
   override async createClient(): Promise<Server> {
     const { token, accessLog, metrics, failedLogins } = this.setup;
     // The first one is nearest to the wire.
-    const interceptors: ServerInterceptor[] = [accessLogInterceptor(accessLog, metrics), this.awaited.interceptor];
+    const interceptors: ServerInterceptor[] = [
+      promptStatusInterceptor,
+      accessLogInterceptor(accessLog, metrics),
+      this.awaited.interceptor,
+    ];
     if (token !== undefined) interceptors.push(apiTokenInterceptor(token, failedLogins));
     const server = new Server({ ...LIMITS, interceptors });
     serveUnknownMethods(server);
@@ -149,6 +162,23 @@ export class GrpcTransport extends ServerGrpc {
     this.injector = server.createConnectionInjector(ServerCredentials.createInsecure());
     guardSessions(server);
     return server;
+  }
+
+  /**
+   * Nest's own way from a call to its method without what ours do not need: a copy of the call for hooks that nobody set, and a stream
+   * around each answer. Filters answer with a stream that fails.
+   */
+  override createUnaryServiceMethod(handler: UnaryHandler): UnaryMethod {
+    return async (call, callback) => {
+      let answer: unknown;
+      try {
+        const result = await handler(call.request, call.metadata, call);
+        answer = isObservable(result) ? await lastValueFrom(result) : result;
+      } catch (error) {
+        return callback(error as ServerErrorResponse);
+      }
+      callback(null, answer);
+    };
   }
 
   /** Listens last, so that no call can come before its method is there. */
