@@ -10,8 +10,8 @@ interface Call {
 /** Statements that were sent and not answered yet: names of their calls, and how to answer them. */
 interface Sent {
   readonly names: readonly string[];
-  answer(undecided?: readonly string[]): void;
-  fail(error: unknown): void;
+  answer(this: void, undecided?: readonly string[]): void;
+  fail(this: void, error: unknown): void;
 }
 
 let sent: Sent[];
@@ -67,9 +67,9 @@ it('sends calls that arrive together as one, at most 64', async () => {
 });
 
 it('collects what arrives while two statements are under way', async () => {
-  send('a');
+  void send('a');
   await turn();
-  send('b');
+  void send('b');
   await turn();
   const answers = send('c', 'd');
   await turn();
@@ -85,11 +85,11 @@ it('collects what arrives while two statements are under way', async () => {
 it('does not let two statements that hang keep others waiting', async () => {
   jest.useFakeTimers({ doNotFake: ['setImmediate'] });
   try {
-    send('a');
+    void send('a');
     await turn();
-    send('b');
+    void send('b');
     await turn();
-    send('c');
+    void send('c');
     await turn();
     expect(names()).toEqual([['a'], ['b']]);
     jest.advanceTimersByTime(100);
@@ -101,13 +101,13 @@ it('does not let two statements that hang keep others waiting', async () => {
 });
 
 it('never puts two calls of one name in a statement, nor a big one with others', async () => {
-  send('a', 'b', 'a', { name: 'big', bytes: 100_000 });
+  void send('a', 'b', 'a', { name: 'big', bytes: 100_000 });
   await turn();
   expect(names()).toEqual([['a'], ['big'], ['a', 'b']]);
 });
 
 it('keeps a statement to 64 KiB', async () => {
-  send({ name: 'a', bytes: 40_000 }, { name: 'b', bytes: 40_000 }, { name: 'c', bytes: 20_000 });
+  void send({ name: 'a', bytes: 40_000 }, { name: 'b', bytes: 40_000 }, { name: 'c', bytes: 20_000 });
   await turn();
   await turn();
   expect(names()).toEqual([['a'], ['b', 'c']]);
@@ -153,7 +153,7 @@ it.each([
 });
 
 it('refuses a call when a thousand wait', async () => {
-  send(...Array.from({ length: 1000 }, (_, index) => `n${index}`));
+  void send(...Array.from({ length: 1000 }, (_, index) => `n${index}`));
   const [refused] = await outcomes(send('one too many'));
   expect(refused).toMatchObject({ kind: 'unavailable' });
 });
