@@ -142,24 +142,33 @@ describe('tries that arrive together', () => {
   });
 
   it.each([
-    ['is locked', async (key: LeaseKey) => hold(`SELECT FROM lease WHERE key_digest = $1 FOR UPDATE`, [key.digest])],
+    [
+      'is locked',
+      // Only its own statement waits.
+      ['lease_try_many', 'lease_try'],
+      async (key: LeaseKey) => hold(`SELECT FROM lease WHERE key_digest = $1 FOR UPDATE`, [key.digest]),
+    ],
     [
       'is being made',
+      // The statement of all gives up soon.
+      ['lease_try_many', ...Array.from({ length: KEYS }, () => 'lease_try')],
       async (key: LeaseKey) => {
         await one.sql(`DELETE FROM lease WHERE key_digest = $1`, [key.digest]);
         return hold(`INSERT INTO lease (key_digest, stored_key) VALUES ($1, '')`, [key.digest]);
       },
     ],
-  ])('do not wait for one whose row %s by somebody else', async (_what, begin) => {
+  ])('do not wait for one whose row %s by somebody else', async (_what, expected, begin) => {
     const [blocked, ...rest] = newKeys(KEYS) as [LeaseKey, ...LeaseKey[]];
     await Promise.all([blocked, ...rest].map((key) => ask(key, 'former', { ttlMs: 1 })));
     await waitFor(async () => (await leases.findLease(blocked))?.isHeld === false);
     const holder = await begin(blocked);
+    const sent = statements();
     let isAnswered = false;
     const late = ask(blocked, 'patient').finally(() => (isAnswered = true));
     const attempts = await Promise.all(rest.map((key) => ask(key, 'quick')));
     expect(kinds(attempts)).toEqual(rest.map(() => 'granted'));
     await waitFor(isBlocked);
+    expect(sent).toEqual(expected);
     expect(isAnswered).toBe(false);
     await rollBack(holder);
     expect((await late)?.kind).toBe('granted');
@@ -236,9 +245,12 @@ describe('releases that arrive together', () => {
     const [blocked, ...rest] = newKeys(KEYS) as [LeaseKey, ...LeaseKey[]];
     await Promise.all([blocked, ...rest].map((key) => ask(key, 'o')));
     const holder = await hold(`SELECT FROM lease WHERE key_digest = $1 FOR UPDATE`, [blocked.digest]);
+    const sent = statements();
     const late = giveBack(blocked, { owner: 'o' });
     expect(await Promise.all(rest.map((key) => giveBack(key, { owner: 'o' })))).toEqual(rest.map(() => 'released'));
     await waitFor(isBlocked);
+    // Only its own statement waits.
+    expect(sent).toEqual(['lease_release_many', 'lease_release']);
     await rollBack(holder);
     expect(await late).toBe('released');
   });
