@@ -22,7 +22,14 @@ const SESSION = {
  * Every statement of ours is meant to walk an index. Left to choose, the planner takes a table that was small when it looked for small,
  * and a cached plan that reads all of it would stay until the next ANALYZE, however fast the table grows meanwhile.
  */
-const PLANS = { enable_seqscan: 'off', enable_hashjoin: 'off', enable_mergejoin: 'off' };
+const PLANS = {
+  enable_seqscan: 'off',
+  enable_hashjoin: 'off',
+  enable_mergejoin: 'off',
+  // One plan for each prepared statement. The planner would look into every array that it is given and, for the number of its elements,
+  // plan a statement over arrays anew each time, which costs more than running it.
+  plan_cache_mode: 'force_generic_plan',
+};
 
 /** For how long a connection may be opening: past it the server counts as gone, and another one is tried if there are several. */
 const OPENING_MS = 5000;

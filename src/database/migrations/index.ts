@@ -7,9 +7,9 @@ import { AuditLog1763000000006 } from './1763000000006-audit-log.js';
 import { DaprMetadata1763000000007 } from './1763000000007-dapr-metadata.js';
 import { Content1763000000008 } from './1763000000008-content.js';
 import { ContentLock1763000000009 } from './1763000000009-content-lock.js';
-import { RevisionTransactionIndex1763000000012 } from './1763000000012-revision-transaction-index.js';
 import { AccessKeyOrigin1763000000010 } from './1763000000010-access-key-origin.js';
 import { SeenSignature1763000000011 } from './1763000000011-seen-signature.js';
+import { RevisionTransactionIndex1763000000012 } from './1763000000012-revision-transaction-index.js';
 import { LeaseFence1763000000013 } from './1763000000013-lease-fence.js';
 
 /** Every migration, oldest first. Listed by hand: a glob would find nothing in a bundle and everything in a test run. */
@@ -23,8 +23,8 @@ export const migrations = [
   DaprMetadata1763000000007,
   Content1763000000008,
   ContentLock1763000000009,
-  RevisionTransactionIndex1763000000012,
   AccessKeyOrigin1763000000010,
   SeenSignature1763000000011,
+  RevisionTransactionIndex1763000000012,
   LeaseFence1763000000013,
 ];
