@@ -23,8 +23,6 @@ export interface Statement {
   readonly text: string;
   /** Whether it changes anything: decides what a broken connection means for the caller. */
   readonly isWrite: boolean;
-  /** Whether it may be run again after a deadlock, a lock it waited for too long, or the like; true unless it says no. */
-  readonly isRepeatable?: boolean;
 }
 
 /** A row as the driver delivers it in array mode: cheaper than objects, in the order of the statement's own column list. */
@@ -98,9 +96,7 @@ export class Database {
       try {
         return await this.attempt(statement, values, deadline);
       } catch (error) {
-        const mayRepeat =
-          (isRetryable(error) && statement.isRepeatable !== false) ||
-          (isConnectionLost(error) && !statement.isWrite && attempt === 1);
+        const mayRepeat = isRetryable(error) || (isConnectionLost(error) && !statement.isWrite && attempt === 1);
         if (!mayRepeat || attempt >= MAX_ATTEMPTS || performance.now() > deadline) {
           throw this.counted(toDatabaseProblem(error, statement.isWrite, true));
         }
@@ -112,14 +108,15 @@ export class Database {
   /**
    * Runs, once, a statement that stands for several requests.
    *
+   * @param requests how many
    * @returns null when the server refused it, and so changed nothing, for a cause that may lie with one of the requests
    */
-  async queryTogether(statement: Statement, values: readonly unknown[]): Promise<Row[] | null> {
+  async queryTogether(statement: Statement, values: readonly unknown[], requests: number): Promise<Row[] | null> {
     try {
       return await this.attempt(statement, values, this.newDeadline());
     } catch (error) {
       if (isRefusalOfContent(error)) return null;
-      throw this.counted(toDatabaseProblem(error, statement.isWrite, true));
+      throw this.counted(toDatabaseProblem(error, statement.isWrite, true), requests);
     }
   }
 
@@ -147,8 +144,8 @@ export class Database {
     return client;
   }
 
-  private counted(problem: unknown): unknown {
-    if (problem instanceof Problem && problem.kind === 'outcome-unknown') this.metrics.outcomeUnknown.inc();
+  private counted(problem: unknown, requests = 1): unknown {
+    if (problem instanceof Problem && problem.kind === 'outcome-unknown') this.metrics.outcomeUnknown.inc(requests);
     else if (problem instanceof Problem && problem.status === 503) this.metrics.unavailable.inc();
     return problem;
   }

@@ -1,3 +1,9 @@
+import { Problem } from '../problem/problem.js';
+import { type Database } from './database.js';
+
+/** Calls that wait here beyond which a new one is refused, as in front of the connections (reliability §4.6). */
+const MAX_WAITING = 1000;
+
 /** How many statements a gathering keeps under way, and how many calls it hands to each at most. */
 export interface GatheringLimits {
   readonly underWay: number;
@@ -13,7 +19,7 @@ interface Waiting<Call, Result> {
 /**
  * Answers calls that arrive together by one statement: what they share is the cost of a round trip. It is sent after all of them have
  * arrived, so each call sees every change that was acknowledged before it was made (promise P3). A call that comes alone is sent at
- * once, by itself.
+ * once, by itself. If the database is away, those that wait are refused with it: they would only wait for the same refusal.
  */
 export class Gathering<Call, Result> {
   private waiting: Waiting<Call, Result>[] = [];
@@ -24,9 +30,11 @@ export class Gathering<Call, Result> {
   constructor(
     private readonly answerAll: (calls: readonly Call[]) => Promise<readonly Result[]>,
     private readonly limits: GatheringLimits,
+    private readonly database: Pick<Database, 'refuseCrowd'>,
   ) {}
 
   call(call: Call): Promise<Result> {
+    if (this.waiting.length >= MAX_WAITING) return Promise.reject(this.database.refuseCrowd());
     return new Promise((resolve, reject) => {
       this.waiting.push({ call, resolve, reject });
       this.schedule();
@@ -50,7 +58,8 @@ export class Gathering<Call, Result> {
       const results = await this.answerAll(sent.map(({ call }) => call));
       sent.forEach(({ resolve }, index) => resolve(results[index]!));
     } catch (error) {
-      for (const { reject } of sent) reject(error);
+      const isAway = error instanceof Problem && error.kind === 'unavailable';
+      for (const { reject } of isAway ? [...sent, ...this.waiting.splice(0)] : sent) reject(error);
     } finally {
       this.underWay--;
       this.schedule();

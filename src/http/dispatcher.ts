@@ -139,6 +139,8 @@ export class Dispatcher {
       try {
         answer = await this.answer(arrival);
       } catch (error) {
+        // What node's parser finds wrong with the rest of the request comes first: after a refusal of ours it would cut that off.
+        await Promise.resolve();
         answer = this.answerError(surface, request, error);
       }
       if (answer === null) return;

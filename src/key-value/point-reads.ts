@@ -11,9 +11,11 @@ const LIMITS = { underWay: 2, calls: 128 };
 /** Answers reads of single key-values that arrive together by one statement. */
 @Injectable()
 export class PointReads {
-  private readonly reads = new Gathering((names: readonly KeyValueName[]) => this.findAll(names), LIMITS);
+  private readonly reads: Gathering<KeyValueName, KeyValue | null>;
 
-  constructor(private readonly database: Database) {}
+  constructor(private readonly database: Database) {
+    this.reads = new Gathering((names) => this.findAll(names), LIMITS, database);
+  }
 
   find(key: string, label: string): Promise<KeyValue | null> {
     return this.reads.call({ key, label });

@@ -16,13 +16,15 @@ const NO_WINDOW = '0';
  */
 @Injectable()
 export class StoreEpoch {
-  private readonly questions = new Gathering((calls: readonly null[]) => this.ask(calls.length), LIMITS);
+  private readonly questions: Gathering<null, number>;
   private epoch = 0;
   /** First transaction id whose rows the next statement compares, and what they were; undefined where they were too many to count. */
   private window = NO_WINDOW;
   private seen: string | undefined;
 
-  constructor(private readonly database: Database) {}
+  constructor(private readonly database: Database) {
+    this.questions = new Gathering((calls) => this.ask(calls.length), LIMITS, database);
+  }
 
   /**
    * A number that stays the same exactly as long as nothing changes; asked of the database after the call, in one statement for all

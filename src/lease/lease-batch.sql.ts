@@ -36,7 +36,6 @@ const LOCK_TIMEOUT_MS = 100;
 export const TRY_MANY: Statement = {
   name: 'lease_try_many',
   isWrite: true,
-  isRepeatable: false,
   text: `
     WITH wanted AS (
       SELECT *
@@ -92,7 +91,6 @@ export const TRY_MANY: Statement = {
 export const RELEASE_MANY: Statement = {
   name: 'lease_release_many',
   isWrite: true,
-  isRepeatable: false,
   text: `
     WITH seen AS (
       SELECT w.*, l.*

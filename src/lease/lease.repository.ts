@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource, Repository } from 'typeorm';
+import { Arrivals, columnsOf } from '../database/arrivals.js';
 import { Database, type Row } from '../database/database.js';
 import { auditColumns, type AuditEvent } from '../events/audit-event.js';
 import { Metrics } from '../metrics/metrics.js';
-import { Arrivals } from './arrivals.js';
 import { LeaseEntity } from './lease.entity.js';
 import { type HolderClaim, type Lease, type LeaseAuthor, type LeaseRequest } from './lease.js';
 import { RELEASE_MANY, TRY_MANY } from './lease-batch.sql.js';
@@ -101,6 +101,9 @@ interface Release {
   readonly author: LeaseAuthor;
 }
 
+/** Many callers may want one lock, and their order is that of the waiting line, not that of their tries. */
+const ARRIVING = { maxBytes: 64 * 1024, ofSameName: 'goes-alone' } as const;
+
 /** Edge to the lease tables. Each method is one statement or one function call, and so one decision. */
 @Injectable()
 export class LeaseRepository extends Repository<LeaseEntity> {
@@ -119,19 +122,21 @@ export class LeaseRepository extends Repository<LeaseEntity> {
         nameOf,
         bytesOf: ({ key, request }) =>
           2 * (key.storedKey.length + request.owner.length) + (request.metadata?.length ?? 0),
-        alone: (one) => this.tryAlone(one),
+        ...ARRIVING,
+        alone: (one, deadline) => this.tryAlone(one, deadline),
         together: (many) => this.tryTogether(many),
       },
-      metrics,
+      database,
     );
     this.releases = new Arrivals<Release, Verdict | 'has-waiters'>(
       {
         nameOf,
         bytesOf: ({ claim }) => 2 * (claim.owner?.length ?? 0),
-        alone: (one) => this.releaseAlone(one),
+        ...ARRIVING,
+        alone: (one, deadline) => this.releaseAlone(one, deadline),
         together: (many) => this.releaseTogether(many),
       },
-      metrics,
+      database,
     );
   }
 
@@ -140,14 +145,14 @@ export class LeaseRepository extends Repository<LeaseEntity> {
     return this.tries.send({ key, request, author, delayMs });
   }
 
-  private async tryAlone(one: Try): Promise<Attempt | null> {
-    const [row] = await this.database.query(TRY, tryValues(one));
+  private async tryAlone(one: Try, deadline: number): Promise<Attempt | null> {
+    const [row] = await this.database.query(TRY, tryValues(one), deadline);
     return row ? toAttempt(row, 0, one.delayMs) : null;
   }
 
-  private async tryTogether(many: readonly Try[]): Promise<Map<string, Attempt | null>> {
-    const rows = await this.database.query(TRY_MANY, columnsOf(many.map(tryValues)));
-    return new Map(rows.map((row) => [digestName(row[0] as Buffer), toAttempt(row, 1, many[0]!.delayMs)]));
+  private async tryTogether(many: readonly Try[]): Promise<Map<string, Attempt | null> | null> {
+    const rows = await this.database.queryTogether(TRY_MANY, columnsOf(many.map(tryValues)), many.length);
+    return rows && new Map(rows.map((row) => [digestName(row[0] as Buffer), toAttempt(row, 1, many[0]!.delayMs)]));
   }
 
   /** @returns `has-waiters` when the lease is the caller's but is to go to the next in line: see `releaseToNext` */
@@ -155,14 +160,14 @@ export class LeaseRepository extends Repository<LeaseEntity> {
     return this.releases.send({ key, claim, boundTo, author });
   }
 
-  private async releaseAlone(one: Release): Promise<Verdict | 'has-waiters'> {
-    const [row] = await this.database.query(RELEASE, releaseValues(one));
+  private async releaseAlone(one: Release, deadline: number): Promise<Verdict | 'has-waiters'> {
+    const [row] = await this.database.query(RELEASE, releaseValues(one), deadline);
     return row ? (row[0] as Verdict | 'has-waiters') : 'not-held';
   }
 
-  private async releaseTogether(many: readonly Release[]): Promise<Map<string, Verdict | 'has-waiters'>> {
-    const rows = await this.database.query(RELEASE_MANY, columnsOf(many.map(releaseValues)));
-    return new Map(rows.map((row) => [digestName(row[0] as Buffer), row[1] as Verdict | 'has-waiters']));
+  private async releaseTogether(many: readonly Release[]): Promise<Map<string, Verdict | 'has-waiters'> | null> {
+    const rows = await this.database.queryTogether(RELEASE_MANY, columnsOf(many.map(releaseValues)), many.length);
+    return rows && new Map(rows.map((row) => [digestName(row[0] as Buffer), row[1] as Verdict | 'has-waiters']));
   }
 
   /**
@@ -384,10 +389,6 @@ const releaseValues = ({ key, claim, boundTo, author }: Release): unknown[] => [
   author.actor,
   author.requestId,
 ];
-
-/** One array for each parameter, in their order. */
-const columnsOf = (rows: readonly (readonly unknown[])[]): unknown[][] =>
-  rows[0]!.map((_, column) => rows.map((row) => row[column]));
 
 /** @param from where the columns of `TRY` begin */
 function toAttempt(row: Row, from: number, delayMs: number): Attempt | null {

@@ -55,9 +55,9 @@ const namesOf = (count: number, prefix: string): string[] =>
 function watchStatements(): number[] {
   const sizes: number[] = [];
   const original = database.queryTogether.bind(database);
-  jest.spyOn(database, 'queryTogether').mockImplementation((statement, values) => {
-    sizes.push((values[0] as unknown[]).length);
-    return original(statement, values);
+  jest.spyOn(database, 'queryTogether').mockImplementation((statement, values, requests) => {
+    sizes.push(requests);
+    return original(statement, values, requests);
   });
   return sizes;
 }

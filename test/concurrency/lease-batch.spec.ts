@@ -45,9 +45,14 @@ function statements(): string[] {
   const sent: string[] = [];
   const database = one.app.get(Database);
   const query = database.query.bind(database);
-  jest.spyOn(database, 'query').mockImplementation((statement, values) => {
+  const queryTogether = database.queryTogether.bind(database);
+  jest.spyOn(database, 'query').mockImplementation((statement, ...rest) => {
     sent.push(statement.name);
-    return query(statement, values);
+    return query(statement, ...rest);
+  });
+  jest.spyOn(database, 'queryTogether').mockImplementation((statement, ...rest) => {
+    sent.push(statement.name);
+    return queryTogether(statement, ...rest);
   });
   return sent;
 }
@@ -191,12 +196,15 @@ describe('tries that arrive together', () => {
 
   it('are none of them repeated when the outcome of their statement is unknown', async () => {
     const keys = newKeys(4);
-    const query = jest.spyOn(one.app.get(Database), 'query').mockRejectedValue(outcomeUnknown(new Error('lost')));
+    const database = one.app.get(Database);
+    const alone = jest.spyOn(database, 'query');
+    const together = jest.spyOn(database, 'queryTogether').mockRejectedValue(outcomeUnknown(new Error('lost')));
     const attempts = await Promise.allSettled(keys.map((key) => ask(key, 'o')));
     expect(attempts.map((one) => one.status === 'rejected' && (one.reason as { kind: string }).kind)).toEqual(
       keys.map(() => 'outcome-unknown'),
     );
-    expect(query).toHaveBeenCalledTimes(1);
+    expect(together).toHaveBeenCalledTimes(1);
+    expect(alone).not.toHaveBeenCalled();
   });
 });
 

@@ -61,9 +61,13 @@ function endOfDigits(bytes: Buffer, start: number): number {
  * @param raw as `endOfNumber` found it
  */
 export function int32Of(raw: string): number | undefined {
-  const [, sign, whole, fractionDigits = '', exponentText = ''] =
-    /^(-?)([0-9]+)(?:\.([0-9]+))?(?:e([+-]?[0-9]*))?$/i.exec(raw)!;
-  const digits = whole === '0' ? '' : whole!;
+  // Cut by its marks: a regular expression keeps a note for each of a million digits, and runs out of room for them.
+  const exponentAt = raw.search(/e/i);
+  const mantissa = exponentAt < 0 ? raw : raw.slice(0, exponentAt);
+  const exponentText = exponentAt < 0 ? '' : raw.slice(exponentAt + 1);
+  const isNegative = mantissa.startsWith('-');
+  const [whole = '', fractionDigits = ''] = mantissa.slice(isNegative ? 1 : 0).split('.', 2);
+  const digits = whole === '0' ? '' : whole;
   const fraction = withoutTrailingZeros(fractionDigits);
   if (digits === '' && fraction === '') return 0;
   if (exponentText === '+' || exponentText === '-') return undefined;
@@ -71,7 +75,7 @@ export function int32Of(raw: string): number | undefined {
   if (exponent > MAX_INT32 || exponent < MIN_INT32) return undefined;
   const magnitude = exponent >= 0 ? shiftLeft(digits, fraction, exponent) : shiftRight(digits, fraction, -exponent);
   if (magnitude === undefined) return undefined;
-  const value = sign === '-' ? -Number(magnitude) : Number(magnitude);
+  const value = isNegative ? -Number(magnitude) : Number(magnitude);
   return value >= MIN_INT32 && value <= MAX_INT32 ? value : undefined;
 }
 

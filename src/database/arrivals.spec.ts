@@ -1,5 +1,4 @@
-import { type Metrics } from '../metrics/metrics.js';
-import { outcomeUnknown, unavailable } from '../problem/catalogue.js';
+import { OVERLOADED, outcomeUnknown, unavailable } from '../problem/catalogue.js';
 import { Arrivals } from './arrivals.js';
 
 interface Call {
@@ -11,24 +10,33 @@ interface Call {
 interface Sent {
   readonly names: readonly string[];
   answer(this: void, undecided?: readonly string[]): void;
+  /** The server refused the statement, and changed nothing. */
+  refuse(this: void): void;
   fail(this: void, error: unknown): void;
 }
 
 let sent: Sent[];
 let arrivals: Arrivals<Call, string>;
-const counter = { inc: jest.fn() };
-beforeEach(() => {
-  sent = [];
-  counter.inc.mockReset();
-  const record = <T>(names: string[], toAnswer: (undecided: readonly string[]) => T): Promise<T> =>
+const DEADLINE = 42;
+const database = { newDeadline: () => DEADLINE, refuseCrowd: () => OVERLOADED };
+
+function newArrivals(ofSameName: 'waits' | 'goes-alone'): Arrivals<Call, string> {
+  const record = <T>(names: string[], toAnswer: (undecided: readonly string[]) => T): Promise<T | null> =>
     new Promise((resolve, reject) => {
-      sent.push({ names, answer: (undecided = []) => resolve(toAnswer(undecided)), fail: reject });
+      sent.push({
+        names,
+        answer: (undecided = []) => resolve(toAnswer(undecided)),
+        refuse: () => resolve(null),
+        fail: reject,
+      });
     });
-  arrivals = new Arrivals<Call, string>(
+  return new Arrivals<Call, string>(
     {
       nameOf: ({ name }) => name,
       bytesOf: ({ bytes = 1 }) => bytes,
-      alone: ({ name }) => record([name], () => `${name} alone`),
+      maxBytes: 64 * 1024,
+      ofSameName,
+      alone: async ({ name }, deadline) => (await record([name], () => `${name} alone by ${deadline}`))!,
       together: (calls) => {
         const names = calls.map(({ name }) => name);
         return record(names, (undecided) => {
@@ -37,8 +45,13 @@ beforeEach(() => {
         });
       },
     },
-    { outcomeUnknown: counter, throttled: counter } as unknown as Metrics,
+    database,
   );
+}
+
+beforeEach(() => {
+  sent = [];
+  arrivals = newArrivals('goes-alone');
 });
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
@@ -53,7 +66,7 @@ it('sends a call that comes alone by itself', async () => {
   await turn();
   expect(names()).toEqual([['a']]);
   sent[0]!.answer();
-  expect(await outcomes(answers)).toEqual(['a alone']);
+  expect(await outcomes(answers)).toEqual(['a alone by 42']);
 });
 
 it('sends calls that arrive together as one, at most 64', async () => {
@@ -92,7 +105,7 @@ it('does not let two statements that hang keep others waiting', async () => {
     void send('c');
     await turn();
     expect(names()).toEqual([['a'], ['b']]);
-    jest.advanceTimersByTime(100);
+    jest.advanceTimersByTime(200);
     await turn();
     expect(names()).toEqual([['a'], ['b'], ['c']]);
   } finally {
@@ -100,17 +113,40 @@ it('does not let two statements that hang keep others waiting', async () => {
   }
 });
 
-it('never puts two calls of one name in a statement, nor a big one with others', async () => {
-  void send('a', 'b', 'a', { name: 'big', bytes: 100_000 });
+it('never puts two calls of one name in a statement', async () => {
+  void send('a', 'b', 'a');
   await turn();
-  expect(names()).toEqual([['a'], ['big'], ['a', 'b']]);
+  expect(names()).toEqual([['a'], ['a', 'b']]);
+});
+
+it('lets calls of one name wait for each other, in their order, where that is asked for', async () => {
+  arrivals = newArrivals('waits');
+  void send('a', 'b', { name: 'a', bytes: 2 }, 'c', 'a');
+  await turn();
+  await turn();
+  expect(names()).toEqual([['a', 'b', 'c']]);
+  sent[0]!.answer();
+  await turn();
+  await turn();
+  expect(names()).toEqual([['a', 'b', 'c'], ['a']]);
+  sent[1]!.answer();
+  await turn();
+  await turn();
+  expect(names()).toEqual([['a', 'b', 'c'], ['a'], ['a']]);
+});
+
+it('sends a call that is too big for a statement by itself', async () => {
+  void send('a', { name: 'big', bytes: 100_000 }, 'b');
+  await turn();
+  await turn();
+  expect(names()).toEqual([['a', 'b'], ['big']]);
 });
 
 it('keeps a statement to 64 KiB', async () => {
   void send({ name: 'a', bytes: 40_000 }, { name: 'b', bytes: 40_000 }, { name: 'c', bytes: 20_000 });
   await turn();
   await turn();
-  expect(names()).toEqual([['a'], ['b', 'c']]);
+  expect(names()).toEqual([['a', 'c'], ['b']]);
 });
 
 it('sends by itself what the statement did not decide', async () => {
@@ -120,40 +156,48 @@ it('sends by itself what the statement did not decide', async () => {
   await turn();
   expect(names()).toEqual([['a', 'b', 'c'], ['b']]);
   sent[1]!.answer();
-  expect(await outcomes(answers)).toEqual(['a together', 'b alone', 'c together']);
+  expect(await outcomes(answers)).toEqual(['a together', 'b alone by 42', 'c together']);
 });
 
-const serverError = (code: string): Error => Object.assign(new Error(code), { code });
-
-it.each([
-  ['for bad input', serverError('22P02')],
-  ['for a deadlock', unavailable(500, { cause: serverError('40P01') })],
-])('sends each by itself when the server refused the statement %s', async (_why, error) => {
+it('sends each by itself when the server refused the statement', async () => {
   const answers = send('a', 'b');
   await turn();
-  sent[0]!.fail(error);
+  sent[0]!.refuse();
   await turn();
   expect(names()).toEqual([['a', 'b'], ['a'], ['b']]);
   sent.slice(1).forEach(({ answer }) => answer());
-  expect(await outcomes(answers)).toEqual(['a alone', 'b alone']);
+  expect(await outcomes(answers)).toEqual(['a alone by 42', 'b alone by 42']);
 });
 
 it.each([
-  ['the outcome is unknown', outcomeUnknown(new Error('lost')), 1],
-  ['there is no connection', unavailable(), 0],
-  ['something of ours failed, perhaps after the commit', new TypeError('defect'), 0],
-])('repeats nothing when %s', async (_what, error, counted) => {
+  ['the outcome is unknown', outcomeUnknown(new Error('lost'))],
+  ['something of ours failed, perhaps after the commit', new TypeError('defect')],
+])('repeats nothing when %s', async (_what, error) => {
   const answers = send('a', 'b');
   await turn();
   sent[0]!.fail(error);
   expect(await outcomes(answers)).toEqual([error, error]);
   expect(names()).toEqual([['a', 'b']]);
-  // One of the two was counted by who ran the statement.
-  expect(counter.inc.mock.calls).toEqual(counted === 0 ? [] : [[counted]]);
+});
+
+it('refuses those that wait with those that the database is away for', async () => {
+  const first = send('a', 'b');
+  await turn();
+  const second = send('c', 'd');
+  await turn();
+  const waiting = send('e');
+  const error = unavailable();
+  sent[0]!.fail(error);
+  expect(await outcomes([...first, ...waiting])).toEqual([error, error, error]);
+  sent[1]!.answer();
+  expect(await outcomes(second)).toEqual(['c together', 'd together']);
+  expect(names()).toEqual([
+    ['a', 'b'],
+    ['c', 'd'],
+  ]);
 });
 
 it('refuses a call when a thousand wait', async () => {
   void send(...Array.from({ length: 1000 }, (_, index) => `n${index}`));
-  const [refused] = await outcomes(send('one too many'));
-  expect(refused).toMatchObject({ kind: 'unavailable' });
+  expect(await outcomes(send('one too many'))).toEqual([OVERLOADED]);
 });
