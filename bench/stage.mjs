@@ -18,8 +18,10 @@ const SERVICES = {
 /**
  * `part(name)` gives a part, started if need be: `service`, `oneWorker`, `twoWorkers`, `bare`, `etcd` or `redis`. One that cannot run
  * here has `absent`, the reason. `close` ends all of them; each part removes its own files.
+ *
+ * @param options.nodeFlags for the services, such as those that write a profile
  */
-export async function openStage() {
+export async function openStage({ nodeFlags = [] } = {}) {
   const postgres = bench.start(
     bench.OTHER_CORE,
     [process.execPath, 'bench/database/postgres.mjs'],
@@ -31,7 +33,7 @@ export async function openStage() {
   const parts = new Map();
   const startPart = (name) => {
     if (isPeer(name)) return startPeer(name);
-    return name === 'bare' ? startBare() : startService(address, SERVICES[name]);
+    return name === 'bare' ? startBare() : startService(address, { ...SERVICES[name], nodeFlags });
   };
   return {
     address,
@@ -63,10 +65,11 @@ async function startBare() {
 }
 
 /** One service on free ports; `LOG_LEVEL` reaches it. */
-async function startService(address, { core, workers }) {
+async function startService(address, { core, workers, nodeFlags }) {
   const { user, password, host, port, database } = address;
   const dataDir = bench.newFolder();
-  const child = bench.start(core, ['sh', '-c', `exec "${process.execPath}" dist/src/main.js 2>/dev/null`], {
+  const command = [process.execPath, ...nodeFlags].map((word) => `"${word}"`).join(' ');
+  const child = bench.start(core, ['sh', '-c', `exec ${command} dist/src/main.js 2>/dev/null`], {
     DATABASE_URL: `postgres://${user}:${encodeURIComponent(password)}@${encodeURIComponent(host)}:${port}/${database}`,
     DATA_DIR: dataDir,
     PORT: '0',
