@@ -1,14 +1,5 @@
-import {
-  IsBoolean,
-  IsIn,
-  IsInt,
-  IsOptional,
-  Max,
-  Min,
-  ValidateBy,
-  buildMessage,
-  type ValidationArguments,
-} from 'class-validator';
+import type { ValidationArguments } from 'class-validator';
+import { buildMessage, IsBoolean, IsIn, IsInt, IsOptional, Max, Min, ValidateBy } from './class-validator.js';
 
 /**
  * Decorators for settings. Each wraps class-validator's own and gives it a message that completes the sentence "expected …", so

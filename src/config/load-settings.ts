@@ -1,6 +1,6 @@
 import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
-import { validateSync } from 'class-validator';
+import { Validator } from './class-validator.js';
 import { decodeBase64, parseAccessKeys, parseUsers } from './credential-lists.js';
 import { Environment, type EnvironmentValue, reasonOf } from './environment.js';
 import { SettingsError } from './settings-error.js';
@@ -29,7 +29,7 @@ export function loadSettings(env: NodeJS.ProcessEnv, stdoutIsTerminal: boolean):
   if (!sources.has('httpHostQuirk')) Object.assign(settings, { httpHostQuirk: settings.isLoopback });
 
   const isFaulty = new Set<string>();
-  for (const { property, constraints } of validateSync(settings, { stopAtFirstError: true })) {
+  for (const { property, constraints } of new Validator().validateSync(settings, { stopAtFirstError: true })) {
     isFaulty.add(property);
     const expected = Object.values(constraints ?? {})[0];
     faults.push(`${describe(property, sources.get(property))}; expected ${expected}`);

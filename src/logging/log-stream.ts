@@ -1,8 +1,8 @@
 import { write, writeSync } from 'node:fs';
 
 const STDERR = 2;
-/** Characters collected before a write; one system call then carries some hundred access lines. */
-const WRITE_AT = 64 * 1024;
+/** Characters collected before a write; one system call, and one change of threads, then carries some hundred access lines. */
+const WRITE_AT = 256 * 1024;
 /** Milliseconds after which a line is written even if few have come. */
 const WRITE_AFTER_MS = 250;
 /** Characters kept for a reader that does not read. Beyond it lines are lost: the log must not take the service's memory. */

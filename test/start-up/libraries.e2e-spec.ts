@@ -24,7 +24,7 @@ describe('the libraries of a start', () => {
   it('serves without what only some requests or settings need', () => {
     const loaded = packagesBehind('process/serve.js');
     expect(loaded).toContain('@nestjs/core');
-    const rare = ['@nestjs/swagger', 'jose', 'yaml', 'pino-pretty', '@grpc/grpc-js'];
+    const rare = ['@nestjs/swagger', 'jose', 'yaml', 'pino-pretty', '@grpc/grpc-js', 'validator', 'libphonenumber-js'];
     expect(loaded.filter((name) => rare.includes(name))).toEqual([]);
   });
 });
