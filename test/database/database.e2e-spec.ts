@@ -103,6 +103,20 @@ describe('a pool whose connections are all busy', () => {
   });
 });
 
+describe('a commit that the synchronous standby may not have', () => {
+  // The warning of a server whose wait was cancelled; the fault tests cancel a real one.
+  it.each(['01000', '57P01'])('has an unknown outcome, though the statement succeeded (%s)', async (code) => {
+    await app.sql(`
+      CREATE FUNCTION warn() RETURNS trigger LANGUAGE plpgsql AS
+      $$ BEGIN RAISE WARNING 'canceling wait for synchronous replication' USING ERRCODE = '${code}'; RETURN NEW; END $$`);
+    await app.sql('CREATE TRIGGER warn AFTER UPDATE ON key_value FOR EACH ROW EXECUTE FUNCTION warn()');
+    expectOutcomeUnknown(await app.azure.put('/kv/k', { value: 'second' }));
+    await app.sql('DROP TRIGGER warn ON key_value');
+    expect((await app.azure.get('/kv/k')).json).toMatchObject({ value: 'second' });
+    expect((await app.azure.put('/kv/k', { value: 'third' })).status).toBe(200);
+  });
+});
+
 describe('a connection that is killed', () => {
   it('while idle costs reads nothing, however many are', async () => {
     await waitFor(async () => {

@@ -29,6 +29,7 @@ interface Totals {
   acknowledgedWhilePaused: number;
   deniedWhilePaused: number;
   slowestWhilePaused: number;
+  waitsCancelled: number;
   readOnlyTurns: number;
   ends: number;
   readonly violations: string[];
@@ -59,7 +60,7 @@ async function failOver(context: Context, round: number, writes: number, totals:
   const paused: KeyValueOperation[] = [];
   try {
     await goOn('writes go on', writes / 2);
-    await stopStandby(standby, replicas[0]!, paused, totals);
+    await stopStandby(primary, standby, replicas[0]!, paused, totals);
     await goOn('writes go on behind the pause', 100);
 
     await primary.kill();
@@ -109,12 +110,14 @@ async function failOver(context: Context, round: number, writes: number, totals:
 
 /** Sends writes while the standby confirms nothing. None may be acknowledged, none be denied. */
 async function stopStandby(
+  primary: Cluster,
   standby: Cluster,
   replica: Target,
   history: KeyValueOperation[],
   totals: Totals,
 ): Promise<void> {
   standby.signalAll('SIGSTOP');
+  const cancelling = cancelWaits(primary, totals);
   await Promise.all(
     Array.from({ length: HELD_BACK }, async (_, index) => {
       const client = new KeyValueClient(1_000 + index, (operation) => history.push(operation));
@@ -127,7 +130,19 @@ async function stopStandby(
       client.close();
     }),
   );
+  await cancelling;
   standby.signalAll('SIGCONT');
+}
+
+/** An impatient administrator's doing: the server then calls a success what the standby has not confirmed. */
+async function cancelWaits(primary: Cluster, totals: Totals): Promise<void> {
+  await until('commits that wait for the standby were cancelled', async () => {
+    const cancelled = await primary.sql<{ pid: number }>(
+      `SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND pg_cancel_backend(pid) LIMIT 3`,
+    );
+    totals.waitsCancelled += cancelled.length;
+    return cancelled.length > 0;
+  });
 }
 
 /** A server that turns read-only answers 25006: nothing is ready then, and everything once it takes writes again. */
@@ -165,6 +180,7 @@ export const failover: FaultTest = {
       acknowledgedWhilePaused: 0,
       deniedWhilePaused: 0,
       slowestWhilePaused: 0,
+      waitsCancelled: 0,
       readOnlyTurns: 0,
       ends: 0,
       violations: [],
@@ -178,6 +194,7 @@ export const failover: FaultTest = {
     findings.atLeast('grants of locks', totals.grants, rounds * 50);
     findings.atMost('slowest first write behind the promotion, ms', totals.slowestFirstWrite, 5_000);
     findings.atLeast('writes sent while the standby was stopped', totals.sentWhilePaused, rounds * HELD_BACK);
+    findings.atLeast('waits for it that were cancelled', totals.waitsCancelled, rounds);
     findings.none('of these acknowledged', totals.acknowledgedWhilePaused);
     // Those that found no connection free; that they did nothing is looked up in the stored history.
     findings.tell('of these refused before they were sent', totals.deniedWhilePaused);
