@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { findBrowser } from './find-browser.mjs';
 
 const results = mkdtempSync(join(tmpdir(), 'latchkey-check-'));
+// Jest's own options; the fault tests take the same and write a report with the same counts.
 const jest = (name) => ['--', '--json', `--outputFile=${join(results, `${name}.json`)}`];
 /** Where the step of that name writes why the registry could not be asked. */
 const auditNotRun = join(results, 'audit-not-run.txt');
@@ -19,6 +20,7 @@ const steps = [
   ['dependencies', 'npm', ['run', 'check:dependencies', '--', '--not-run', auditNotRun]],
   ['tests', 'npm', ['test', ...jest('tests')]],
   ['clients', 'npm', ['run', 'test:clients', ...jest('clients')]],
+  ['faults', 'npm', ['run', 'test:faults', ...jest('faults')]],
   ['example', 'npm', ['run', 'test:example']],
 ];
 /** What this machine has no means for, with the reason; named in the summary, so that nobody takes it for tested. */
