@@ -70,6 +70,24 @@ export function matches(column: string, filter: StringFilter, values: Values): s
   }
 }
 
+/**
+ * The filter on keys, and the position behind which a page begins, of a list ordered by key, then label. A prefix and a position are one
+ * bound, for a scan of the index starts at the first bound it is given and would pass by every row between the two. It compares both
+ * columns also where there is no position: a kept plan takes `>=` and `<` on one column for a narrow range, which it may read as a
+ * whole and sort, however much begins with the prefix.
+ */
+function keysAfter(table: string, filter: StringFilter, after: KeyValueCursor | null, values: Values): string[] {
+  const position = (comparison: string, key: string, label: string): string =>
+    `(${table}.key, ${table}.label) ${comparison} (${values.add(key)}, ${values.add(label)})`;
+  const behind = after ? [position('>', after.key, after.label)] : [];
+  if (filter.kind !== 'prefix') return [...matches(`${table}.key`, filter, values), ...behind];
+  // A position from another list may lie before the prefix.
+  const isWithin = after?.key.startsWith(filter.value) === true;
+  const start = isWithin ? [] : [position('>=', filter.value, '')];
+  const end = prefixUpperBound(filter.value);
+  return [...start, ...behind, ...(end === null ? [] : [`${table}.key < ${values.add(end)}`])];
+}
+
 export function hasTags(column: string, tags: readonly TagCondition[], values: Values): string[] {
   if (tags.length === 0) return [];
   // The first comparison repeats the index's own condition.
@@ -102,11 +120,10 @@ export function listPage(filter: KeyValueFilter, after: KeyValueCursor | null): 
   const source = filter.before === null ? '' : stateBefore(instant(filter.before, values));
   const conditions = [
     `NOT ${row}.deleted`,
-    ...matches('k.key', filter.key, values),
+    ...keysAfter('k', filter.key, after, values),
     ...matches('k.label', filter.label, values),
+    ...hasTags(`${row}.tags`, filter.tags, values),
   ];
-  conditions.push(...hasTags(`${row}.tags`, filter.tags, values));
-  if (after) conditions.push(`(k.key, k.label) > (${values.add(after.key)}, ${values.add(after.label)})`);
   const text = `
     SELECT ${COLUMNS(row)} FROM key_value k ${source} ${where(conditions)}
      ORDER BY k.key, k.label LIMIT ${PAGE_SIZE}`;
@@ -145,13 +162,13 @@ export function listNames(
   return prepared(`key_value_${column}s`, text, values);
 }
 
-function revisionConditions(filter: KeyValueFilter, values: Values): string[] {
+function revisionConditions(filter: KeyValueFilter, after: KeyValueCursor | null, values: Values): string[] {
   const conditions = [
     'NOT r.deleted',
-    ...matches('r.key', filter.key, values),
+    ...keysAfter('r', filter.key, after, values),
     ...matches('r.label', filter.label, values),
+    ...hasTags('r.tags', filter.tags, values),
   ];
-  conditions.push(...hasTags('r.tags', filter.tags, values));
   if (filter.before !== null) conditions.push(`r.last_modified < ${instant(filter.before, values)}`);
   return conditions;
 }
@@ -161,22 +178,24 @@ const REVISION_ORDER = 'ORDER BY r.key, r.label, r.last_modified DESC';
 /** A page of revisions after a position: by key, then label, newest first. */
 export function listRevisions(filter: KeyValueFilter, after: RevisionCursor | null): Prepared {
   const values = new Values();
-  const conditions = revisionConditions(filter, values);
-  const select = (more: string[]): string => `
-    SELECT r.* FROM key_value_revision r ${where([...conditions, ...more])} ${REVISION_ORDER} LIMIT ${PAGE_SIZE}`;
-  if (!after) return prepared('key_value_revisions', select([]).replace('r.*', COLUMNS('r')), values);
+  const select = (conditions: string[], columns = 'r.*'): string => `
+    SELECT ${columns} FROM key_value_revision r ${where(conditions)} ${REVISION_ORDER} LIMIT ${PAGE_SIZE}`;
+  if (!after) {
+    return prepared('key_value_revisions', select(revisionConditions(filter, null, values), COLUMNS('r')), values);
+  }
   const key = values.add(after.key);
   const label = values.add(after.label);
   const revision = values.add(after.revision);
   // Two ranges of the index: what is left of this key-value's history, and everything behind it. The time of the position bounds
   // the first, so that a deep page of a long history does not pass by all that was shown before.
   const rest = select([
+    ...revisionConditions(filter, null, values),
     `r.key = ${key}`,
     `r.label = ${label}`,
     `r.revision < ${revision}::bigint`,
     `r.last_modified <= coalesce((SELECT p.last_modified FROM key_value_revision p WHERE p.revision = ${revision}::bigint), 'infinity')`,
   ]);
-  const behind = select([`(r.key, r.label) > (${key}, ${label})`]);
+  const behind = select(revisionConditions(filter, after, values));
   const text = `
     SELECT ${COLUMNS('r')} FROM ((${rest}) UNION ALL (${behind})) r ${REVISION_ORDER} LIMIT ${PAGE_SIZE}`;
   return prepared('key_value_revisions', text, values);
@@ -185,7 +204,7 @@ export function listRevisions(filter: KeyValueFilter, after: RevisionCursor | nu
 /** The items of `Range: items=a-b`, at most a page of them, each row led by the number of all items. */
 export function listRevisionRange(filter: KeyValueFilter, range: ItemRange): Prepared {
   const values = new Values();
-  const conditions = where(revisionConditions(filter, values));
+  const conditions = where(revisionConditions(filter, null, values));
   const wanted = range.last === null ? PAGE_SIZE : Math.min(PAGE_SIZE, range.last - range.first + 1);
   // One statement counts and reads, so that the total belongs to the items.
   const text = `

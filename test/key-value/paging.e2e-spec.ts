@@ -137,6 +137,19 @@ describe('pages of /kv', () => {
         expect(await keysAfter(encode(position))).toEqual(keys);
       });
 
+      it.each<[string, string[]]>([
+        ['A\n', ['b', 'b/c']],
+        ['b\n', ['b/c']],
+        ['b/a\nlabel', ['b/c']],
+        ['b/c\n', []],
+        ['c\n', []],
+      ])('%j lets nothing in that does not begin with the prefix', async (position, keys) => {
+        const { json } = await app.azure.get(`/kv?key=b*&after=${encode(position)}`);
+        expect(json.items.map((item: Item) => item.key)).toEqual(keys);
+        const revisions = await app.azure.get(`/revisions?key=b*&after=${encode(`${position}\n0`)}`);
+        expect(revisions.json.items.map((item: Item) => item.key)).toEqual(keys);
+      });
+
       it.each([
         ['nothing', ''],
         ['no base64', '!!!'],

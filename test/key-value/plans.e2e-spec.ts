@@ -1,0 +1,165 @@
+import { Client } from 'pg';
+import { type DatabaseAddress, dataSourceOptions } from '../../src/database/connection';
+import {
+  type KeyValueFilter,
+  listNames,
+  listPage,
+  listRevisions,
+  type Prepared,
+} from '../../src/key-value/key-value-list.sql';
+import { FIND_AS_OF, FIND_MANY, STORE_CHANGES } from '../../src/key-value/key-value.sql';
+import { type StringFilter } from '../../src/key-value/rules/string-filter';
+import { createSnapshot } from '../../src/snapshot/snapshot.sql';
+import { startApp, type TestApp } from '../support/start-app';
+
+/**
+ * How much of a store the reads touch: as much as they answer, however much there is. 20,000 key-values of 5 labels with 4 revisions
+ * each, one hour apart, so that every table has far more pages than any bound below.
+ */
+const KEYS = 4000;
+const LABELS = 5;
+const REVISIONS = 4;
+const START = Date.UTC(2026, 0, 1);
+const HOUR_MS = 3_600_000;
+
+let app: TestApp;
+let client: Client;
+
+beforeAll(async () => {
+  app = await startApp();
+  const columns = 'revision, key, label, value, tags, locked, deleted, etag, last_modified, actor, address, request_id';
+  // A stride without a common divisor scatters what belongs together by name, as changes of many clients do.
+  await app.sql(`
+    INSERT INTO key_value_revision (${columns})
+    SELECT nextval('key_value_revision_seq'), 'app-' || lpad((place * 4999 % ${KEYS})::text, 4, '0'), 'label-' || label,
+           'value of ' || round, CASE WHEN place * 4999 % ${KEYS / 20} = 0 THEN '{"rare":"yes"}' ELSE '{}' END, false, false,
+           md5(place::text), to_timestamp(${START / 1000}) + round * interval '1 hour', 'a', '', gen_random_uuid()
+      FROM generate_series(1, ${REVISIONS}) round, generate_series(1, ${KEYS}) place, generate_series(1, ${LABELS}) label`);
+  await app.sql(`
+    INSERT INTO key_value (key, label, value, tags, etag, revision, last_modified)
+    SELECT key, label, value, tags, etag, revision, last_modified
+      FROM key_value_revision WHERE value = 'value of ${REVISIONS}' ORDER BY revision`);
+  await app.sql('VACUUM (ANALYZE) key_value');
+  await app.sql('VACUUM (ANALYZE) key_value_revision');
+
+  const [row] = await app.sql<{ database: string }>('SELECT current_database() AS database');
+  const address = {
+    ...(JSON.parse(process.env['LATCHKEY_TEST_DATABASE']!) as DatabaseAddress),
+    database: row!.database,
+  };
+  const { options } = dataSourceOptions(address, { poolMax: 1 }).extra as { options: string };
+  // A kept plan knows no values.
+  client = new Client({ ...address, options: `${options} -c plan_cache_mode=force_generic_plan` });
+  await client.connect();
+});
+afterAll(async () => {
+  await client.end();
+  await app.close();
+});
+
+interface Plan {
+  'Node Type': string;
+  'Shared Hit Blocks': number;
+  'Shared Read Blocks': number;
+  Plans?: Plan[];
+}
+
+const nodesOf = (plan: Plan): string[] => [plan['Node Type'], ...(plan.Plans ?? []).flatMap(nodesOf)];
+
+/** Blocks that the statement touches, and the nodes of its plan. */
+async function look({ statement, values }: Prepared): Promise<{ blocks: number; nodes: string[] }> {
+  let text = statement.text;
+  if (statement.name !== '') {
+    const literal = (value: unknown): string =>
+      Array.isArray(value) ? `ARRAY[${value.map(literal).join()}]::text[]` : client.escapeLiteral(String(value));
+    await client.query({ name: statement.name, text, values: values as unknown[] });
+    text = `EXECUTE "${statement.name}" ${values.length === 0 ? '' : `(${values.map(literal).join()})`}`;
+  }
+  const { rows } = await client.query<{ 'QUERY PLAN': [{ Plan: Plan }] }>(
+    `EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) ${text}`,
+    statement.name === '' ? (values as unknown[]) : [],
+  );
+  const [{ Plan: plan }] = rows[0]!['QUERY PLAN'];
+  return { blocks: plan['Shared Hit Blocks'] + plan['Shared Read Blocks'], nodes: nodesOf(plan) };
+}
+
+const ANY: StringFilter = { kind: 'any' };
+const exactly = (value: string): StringFilter => ({ kind: 'exact', value });
+/** What every key begins with. */
+const WIDE: StringFilter = { kind: 'prefix', value: 'app-' };
+const NARROW: StringFilter = { kind: 'prefix', value: 'app-30' };
+/** Far behind the beginning. */
+const DEEP = { key: 'app-3000', label: 'label-3' };
+const DEEP_REVISION = { ...DEEP, revision: '40000' };
+const PAST = START + 2.5 * HOUR_MS;
+const filter = (conditions: Partial<KeyValueFilter>): KeyValueFilter => ({
+  key: ANY,
+  label: ANY,
+  tags: [],
+  before: null,
+  ...conditions,
+});
+
+/** Of a page of 100: a block for each row, and the way down the index. */
+const PAGE_BLOCKS = 120;
+/** Of a page of 100 in the past: the row, then the way down the index of history and the revision. */
+const PAST_PAGE_BLOCKS = 620;
+
+it('has far more blocks than any read may touch', async () => {
+  const [row] = await app.sql<{ current: string; history: string }>(
+    `SELECT pg_relation_size('key_value') / 8192 AS current, pg_relation_size('key_value_revision') / 8192 AS history`,
+  );
+  expect(Number(row!.current)).toBeGreaterThan(2 * PAGE_BLOCKS);
+  expect(Number(row!.history)).toBeGreaterThan(2 * PAST_PAGE_BLOCKS);
+});
+
+it.each<[string, number, Prepared]>([
+  ['a single key-value', 5, { statement: FIND_MANY, values: [[DEEP.key], [DEEP.label]] }],
+  [
+    'a single key-value in the past',
+    6,
+    { statement: FIND_AS_OF, values: [DEEP.key, DEEP.label, new Date(PAST).toISOString()] },
+  ],
+  ['the first page', PAGE_BLOCKS, listPage(filter({}), null)],
+  ['a deep page', PAGE_BLOCKS, listPage(filter({}), DEEP)],
+  ['a page of a prefix', PAGE_BLOCKS, listPage(filter({ key: NARROW }), null)],
+  ['a page of a prefix that all have', PAGE_BLOCKS, listPage(filter({ key: WIDE }), null)],
+  ['a deep page of a prefix that all have', PAGE_BLOCKS, listPage(filter({ key: WIDE }), DEEP)],
+  ['a deep page of a label', PAGE_BLOCKS, listPage(filter({ label: exactly('label-3') }), DEEP)],
+  [
+    'a deep page of a label and a prefix that all have',
+    PAGE_BLOCKS,
+    listPage(filter({ key: WIDE, label: exactly('label-3') }), DEEP),
+  ],
+  ['a page of a tag that few have', PAGE_BLOCKS, listPage(filter({ tags: [{ name: 'rare', value: 'yes' }] }), null)],
+  ['a page of a prefix in the past', PAST_PAGE_BLOCKS, listPage(filter({ key: NARROW, before: PAST }), null)],
+  ['a deep page in the past', PAST_PAGE_BLOCKS, listPage(filter({ key: WIDE, before: PAST }), DEEP)],
+  ['the labels', 40, listNames('label', ANY, null, null)],
+  ['the labels in the past', 60, listNames('label', ANY, null, PAST)],
+  // The way down the index for each of them.
+  ['a deep page of the names of keys', 320, listNames('key', WIDE, DEEP.key, null)],
+  ['the revisions of one key', 20, listRevisions(filter({ key: exactly(DEEP.key), label: exactly(DEEP.label) }), null)],
+  ['the first page of revisions', PAGE_BLOCKS, listRevisions(filter({ key: WIDE }), null)],
+  ['a deep page of revisions', PAGE_BLOCKS, listRevisions(filter({ key: WIDE }), DEEP_REVISION)],
+  ['whether anything has changed', 20, { statement: STORE_CHANGES, values: ['9223372036854775807'] }],
+])('reads %s without reading more than %d blocks', async (_, most, prepared) => {
+  const { blocks, nodes } = await look(prepared);
+  expect(nodes).not.toContain('Seq Scan');
+  expect(blocks).toBeGreaterThan(0);
+  expect(blocks).toBeLessThanOrEqual(most);
+});
+
+it('reads what a snapshot keeps, and no more', async () => {
+  const input = {
+    filters: [{ key: NARROW, label: exactly('label-3'), tags: [] }],
+    filterTexts: [{ key: 'app-30*', label: 'label-3', tags: [] }],
+    compositionType: 'key_label' as const,
+    retentionInSeconds: 3600,
+    tags: '{}',
+    description: null,
+  };
+  const author = { actor: 'a', address: '', requestId: '00000000-0000-4000-8000-000000000000' };
+  const { nodes, blocks } = await look(createSnapshot({ name: 's', etag: 'e', input, description: null, author }));
+  expect(nodes).not.toContain('Seq Scan');
+  expect(blocks).toBeLessThanOrEqual(2 * PAGE_BLOCKS);
+});
