@@ -55,12 +55,18 @@ describe('the command line', () => {
     [['--connections', '257'], '--connections takes up to 256'],
     [['--rounds', '1.5'], '--rounds takes whole numbers above 0'],
     [['--seconds', ''], '--seconds takes numbers above 0'],
+    [['--growth', '--sizes', '1500'], '--sizes takes multiples of 1000 up to 10000000'],
     [['--fast'], "Unknown option '--fast'"],
   ])('refuses %j', (args, message) => {
     const { status, stderr, stdout } = bench(...args);
     expect(stderr).toContain(message);
     expect(stderr).not.toContain(' at ');
     expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
+  });
+
+  it('takes the sizes of growing stores, smallest first', () => {
+    expect(parse()).toMatchObject({ growth: false, sizes: [1000, 100_000, 1_000_000] });
+    expect(parse('--growth', '--sizes', '20000,1000')).toMatchObject({ growth: true, sizes: [1000, 20_000] });
   });
 
   it('tells how it is used', () => {
@@ -234,5 +240,34 @@ describe('the tables', () => {
     expect(rows).toContain('| etcd | | not run: not installed | | | | | | |');
     expect(rows).toContain('| ready from nothing | 2000 ms | 4000 ms |');
     expect(rows).toContain('| memory after load | unknown | |');
+  });
+
+  it('show how times grow with the store, and whether the requests keep within their limit', () => {
+    const of = (ms: number, buffers: number, withHttp = true): object => ({
+      buffers,
+      sqlMs: [ms, ms * 2, ms / 2],
+      httpMs: withHttp ? [ms + 1] : null,
+    });
+    const { date, machine, postgres } = RESULTS;
+    const operations = [
+      { id: 'a', name: 'kept', limit: 1.5, results: { 1000: of(1, 3), 1_000_000: of(1.5, 4) } },
+      { id: 'b', name: 'missed', limit: 1.5, results: { 1000: of(1, 3), 1_000_000: of(4, 4) } },
+      {
+        id: 'c',
+        name: 'slow',
+        results: { 1000: of(1, 3, false), 1_000_000: { ...of(1, 0, false), failed: 'timeout' } },
+      },
+    ];
+    const growth = { sizes: [1000, 1_000_000], revisions: 10, megabytes: { 1000: 1 }, load: [0.5, 1, 2], operations };
+    const file = join(folder, 'growth.json');
+    writeFileSync(file, JSON.stringify({ date, machine, postgres, growth }));
+    const { stdout, stderr } = bench('--from', file, '--markdown');
+    expect(stderr).toBe('');
+    const rows = stdout.split('\n').map((line) => line.replaceAll(/ +/g, ' '));
+    expect(rows[0]).toContain('; 10 revisions of each key-value; 1 MB for 1,000; load average 0.5, 1.0, 2.0; ');
+    expect(rows).toContain('| kept | 1.000 | 1.500 | 1.50 | 3 | 4 |');
+    expect(rows).toContain('| slow | 1.000 | timed out | | 3 | |');
+    expect(rows).toContain('| kept | 2.000 | 2.500 | 1.25 | 1.5: met |');
+    expect(rows).toContain('| missed | 2.000 | 5.000 | 2.50 | 1.5: missed |');
   });
 });

@@ -9,12 +9,17 @@ export const USAGE = `npm run bench -- [options]
   --rounds N           how often each cell is measured (default 3)
   --seconds S          how long each time (default 4)
   --quick              one round of half a second: shows that everything runs, its figures mean nothing
+  --growth             instead of the cells: reads of a store as it grows
+  --sizes LIST         its numbers of key-values (default 1000,100000,1000000)
   --markdown           prints the tables as docs/performance.md holds them
   --from FILE          shows results that were written earlier, and measures nothing
 `;
 
 /** Content objects are made beforehand, one for each client. */
 export const MAX_CONNECTIONS = 256;
+
+/** More than ten million key-values are a hundred million revisions, and names that all have the same length. */
+const MAX_SIZE = 10_000_000;
 
 const QUICK = { rounds: '1', seconds: '0.5' };
 const USUAL = { rounds: '3', seconds: '4' };
@@ -32,6 +37,8 @@ export function parseCommandLine(args) {
       connections: { type: 'string', default: '1,16,64' },
       rounds: { type: 'string' },
       seconds: { type: 'string' },
+      growth: { type: 'boolean', default: false },
+      sizes: { type: 'string', default: '1000,100000,1000000' },
       quick: { type: 'boolean', default: false },
       markdown: { type: 'boolean', default: false },
       from: { type: 'string' },
@@ -43,6 +50,7 @@ export function parseCommandLine(args) {
     ...values,
     only: values.only?.split(',') ?? null,
     connections: connectionCounts(values.connections),
+    sizes: storeSizes(values.sizes),
     rounds: wholeNumber('--rounds', values.rounds ?? lengths.rounds),
     seconds: positive('--seconds', values.seconds ?? lengths.seconds),
   };
@@ -52,6 +60,12 @@ function connectionCounts(list) {
   const counts = list.split(',').map((text) => wholeNumber('--connections', text));
   if (Math.max(...counts) > MAX_CONNECTIONS) throw new UsageError(`--connections takes up to ${MAX_CONNECTIONS}`);
   return counts;
+}
+
+function storeSizes(list) {
+  const sizes = list.split(',').map((text) => wholeNumber('--sizes', text));
+  if (sizes.every((size) => size % 1000 === 0 && size <= MAX_SIZE)) return sizes.sort((a, b) => a - b);
+  throw new UsageError(`--sizes takes multiples of 1000 up to ${MAX_SIZE}`);
 }
 
 function positive(name, text) {

@@ -1,4 +1,5 @@
 // Tables of what a results file has; pure.
+import { growthProvenance, growthTables } from './growth/report.mjs';
 import { median } from './statistics.mjs';
 
 /** Floors and aims are meant at this many connections. */
@@ -6,6 +7,7 @@ const JUDGED_AT = '64';
 
 /** @returns `[{ title, rows }]`; all rows of a table have the same members, its columns */
 export function tablesOf(results) {
+  if (results.growth) return growthTables(results.growth);
   const shown = new Report(results);
   return [shown.paths(), shown.hotLock(), shown.workers(), shown.yardsticks(), shown.footprint()].filter(
     ({ rows }) => rows.length > 0,
@@ -202,7 +204,7 @@ function markdownTable(rows) {
 }
 
 /** What the figures belong to, in one sentence. */
-export function provenance({ date, machine, postgres, rounds, seconds }) {
+export function provenance({ date, machine, postgres, rounds, seconds, growth }) {
   const programs = [
     `node ${machine.node}`,
     postgres && `PostgreSQL ${postgres}`,
@@ -214,6 +216,6 @@ export function provenance({ date, machine, postgres, rounds, seconds }) {
   return (
     `Release ${machine.release}${machine.commit ? ` (${machine.commit})` : ''}, ${date.slice(0, 10)}, ${machine.cpu}, ` +
     `${machine.cores} cores, ${machine.memoryGiB} GiB, ${machine.kernel}; ${programs.filter(Boolean).join(', ')}; ` +
-    `medians of ${rounds} ${rounds === 1 ? 'round' : 'rounds'} of ${seconds} s; ${pinning}.`
+    `${growth ? growthProvenance(growth) : `medians of ${rounds} ${rounds === 1 ? 'round' : 'rounds'} of ${seconds} s`}; ${pinning}.`
   );
 }

@@ -38,7 +38,25 @@ async function list() {
 }
 
 /** Everything that was measured, as the results file has it. */
-async function measure({ only, connections, rounds, seconds }) {
+async function measure(options) {
+  const bench = await import('./machine.mjs');
+  const date = new Date().toISOString();
+  const measured = options.growth ? await measureGrowth(options) : await measureCells(options);
+  const results = { date, machine: bench.machine(), ...measured };
+  const folder = join(bench.root, 'bench', 'results');
+  mkdirSync(folder, { recursive: true });
+  const file = join(folder, `${date.replaceAll(':', '-')}.json`);
+  writeFileSync(file, JSON.stringify(results, null, 2));
+  process.stderr.write(`written to ${file}\n`);
+  return results;
+}
+
+async function measureGrowth(options) {
+  const growth = await import('./growth/measure.mjs');
+  return growth.measureGrowth(options);
+}
+
+async function measureCells({ only, connections, rounds, seconds }) {
   const [bench, { CELLS }, { measureFootprint }, { measureInRounds }, { openStage }] = await Promise.all([
     import('./machine.mjs'),
     import('./cells/all.mjs'),
@@ -53,10 +71,7 @@ async function measure({ only, connections, rounds, seconds }) {
     only === null || only.includes(FOOTPRINT) ? await measureFootprint(await stage.part('service')) : null;
   await stage.close();
 
-  const date = new Date().toISOString();
-  const results = {
-    date,
-    machine: bench.machine(),
+  return {
     postgres: stage.postgresVersion,
     databaseName: bench.databaseName,
     rounds,
@@ -65,10 +80,4 @@ async function measure({ only, connections, rounds, seconds }) {
     cells: measured,
     footprint,
   };
-  const folder = join(bench.root, 'bench', 'results');
-  mkdirSync(folder, { recursive: true });
-  const file = join(folder, `${date.replaceAll(':', '-')}.json`);
-  writeFileSync(file, JSON.stringify(results, null, 2));
-  process.stderr.write(`written to ${file}\n`);
-  return results;
 }

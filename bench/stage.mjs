@@ -33,7 +33,7 @@ export async function openStage({ nodeFlags = [] } = {}) {
   const parts = new Map();
   const startPart = (name) => {
     if (isPeer(name)) return startPeer(name);
-    return name === 'bare' ? startBare() : startService(address, { ...SERVICES[name], nodeFlags });
+    return name === 'bare' ? startBare() : startService(address, name, nodeFlags);
   };
   return {
     address,
@@ -64,8 +64,13 @@ async function startBare() {
   return { port: Number(port), pid: child.pid, stop: () => bench.stop(child, 'SIGKILL') };
 }
 
-/** One service on free ports; `LOG_LEVEL` reaches it. */
-async function startService(address, { core, workers, nodeFlags }) {
+/**
+ * One service on free ports; `LOG_LEVEL` reaches it.
+ *
+ * @param name one of `SERVICES`
+ */
+export async function startService(address, name, nodeFlags = []) {
+  const { core, workers } = SERVICES[name];
   const { user, password, host, port, database } = address;
   const dataDir = bench.newFolder();
   const command = [process.execPath, ...nodeFlags].map((word) => `"${word}"`).join(' ');

@@ -72,7 +72,8 @@ async function driverLoop(address, script, clients, seconds) {
   return Number(await text(child.stdout));
 }
 
-function sessionOptions(address) {
+/** The service's own session settings, as the driver and libpq take them. */
+export function sessionOptions(address) {
   const { dataSourceOptions } = bench.require('../dist/src/database/connection.js');
   return dataSourceOptions(address, { poolMax: 1 }).extra.options;
 }
