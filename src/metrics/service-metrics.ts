@@ -60,7 +60,7 @@ export class ServiceMetrics {
     });
     clearTimeout(timer);
     // However many workers come and go, one report stands for those that went.
-    this.ended.unshift(await AggregatorRegistry.aggregate(this.ended.splice(0) as object[]).getMetricsAsJSON());
+    this.ended.unshift(await AggregatorRegistry.aggregate(this.ended.splice(0)).getMetricsAsJSON());
     const own = await this.own.getMetricsAsJSON();
     const reports = [...this.latest].map(([worker, report]) => (this.missing.has(worker) ? growing(report) : report));
     return AggregatorRegistry.aggregate([own, ...reports, ...this.ended] as object[]).metrics();

@@ -232,8 +232,8 @@ describe(`${CLIENTS} puts, deletes and locks of ${KEYS} keys at once, over two p
       name: 'answers given to the neighbour',
       fault: {
         file: 'key-value/grouped-puts.js',
-        text: 'answers[Number(position) - 1] = answer',
-        instead: 'answers[Number(position) % puts.length] = answer',
+        text: 'puts[Number(position) - 1]',
+        instead: 'puts[Number(position) % puts.length]',
       },
     },
   ])(
