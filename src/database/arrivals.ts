@@ -95,9 +95,13 @@ export class Arrivals<Call, Answer> {
     const taken: Arrival<Call, Answer>[] = [];
     const left: Arrival<Call, Answer>[] = [];
     let bytes = 0;
-    for (const arrival of this.waiting) {
+    for (const [index, arrival] of this.waiting.entries()) {
+      if (taken.length === MAX_CALLS) {
+        left.push(...this.waiting.slice(index));
+        break;
+      }
       const ownBytes = answering.bytesOf(arrival.call);
-      const hasRoom = taken.length < MAX_CALLS && (taken.length === 0 || bytes + ownBytes <= answering.maxBytes);
+      const hasRoom = taken.length === 0 || bytes + ownBytes <= answering.maxBytes;
       if (!names.has(arrival.name)) {
         // The name counts for one that is left, too: none of its name overtakes it.
         names.add(arrival.name);

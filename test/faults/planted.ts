@@ -185,8 +185,8 @@ export const PLANTED: readonly PlantedBug[] = [
     patches: [
       {
         file: 'distributed-lock/distributed-lock.service.js',
-        text: 'isGranted: performance.now() - sentAt < request.ttlMs',
-        instead: 'isGranted: true',
+        text: 'const isInTime = performance.now() - sentAt < request.ttlMs;',
+        instead: 'const isInTime = true;',
       },
     ],
     foundBy: 'F7',
