@@ -3,6 +3,9 @@ import { type Logger } from 'pino';
 import { isoTime, lineStream, LOGGER } from './logger.js';
 import { type LogStream } from './log-stream.js';
 
+/** Asked of the system each time otherwise. */
+const PID = process.pid;
+
 /** What the log shows of a request. Never a header's value but the client's own request id: headers carry credentials. */
 interface LoggedRequest {
   readonly id: string;
@@ -65,5 +68,11 @@ const accessRecord = (request: LoggedRequest, status: number, ms: number): Acces
 
 /** The line that the logger itself would write for a record. Members that are undefined are left out. */
 export function accessLine(record: AccessRecord): string {
-  return `{"level":"info"${isoTime()},"pid":${process.pid},${JSON.stringify(record).slice(1)}\n`;
+  const { requestId, clientRequestId, method, target, status, ms, actor, address } = record;
+  const client = clientRequestId === undefined ? '' : `,"clientRequestId":${JSON.stringify(clientRequestId)}`;
+  const caller = actor === undefined ? '' : `,"actor":${JSON.stringify(actor)}`;
+  return (
+    `{"level":"info"${isoTime()},"pid":${PID},"requestId":"${requestId}"${client},"method":${JSON.stringify(method)},` +
+    `"target":${JSON.stringify(target)},"status":${status},"ms":${ms}${caller},"address":"${address}"}\n`
+  );
 }
