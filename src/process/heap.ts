@@ -5,7 +5,7 @@ import { setFlagsFromString } from 'node:v8';
  * answers of the last seconds, long sent, pile up to 100 MB. Less than this costs a service with many
  * requests under way a tenth of what it can do.
  */
-const GROWTH_PERCENT = 60;
+const GROWTH_PERCENT = 45;
 
 /** Keeps the memory of a process that serves small. V8 reads this flag at each of its collections, so it may be set at run time. */
 export function keepHeapSmall(): void {
