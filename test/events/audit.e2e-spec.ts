@@ -408,17 +408,21 @@ describe('refusals', () => {
     });
 
     it('are listed with the user they were about, never with what was typed, and the first that is one too many', async () => {
-      const answers = [
-        await tried('/api/v1/audit', wrong('boss')),
-        await tried('/api/v1/audit', wrong('typed-into-the-wrong-field')),
-        await tried('/', { authorization: 'Bearer typed-token' }),
-        await tried('/v1.0/metadata', { 'dapr-api-token': 'typed-token' }),
-        await tried('/api/v1/lock-stores', { 'dapr-api-token': 'typed-token' }),
-        await tried('/', wrong('ed')),
-        await tried('/', wrong('ed')),
-      ];
+      const answers = [];
+      for (const [path, credentials] of [
+        ['/api/v1/audit', wrong('boss')],
+        ['/api/v1/audit', wrong('typed-into-the-wrong-field')],
+        ['/', { authorization: 'Bearer typed-token' }],
+        ['/v1.0/metadata', { 'dapr-api-token': 'typed-token' }],
+        ['/api/v1/lock-stores', { 'dapr-api-token': 'typed-token' }],
+        ['/', wrong('ed')],
+        ['/', wrong('ed')],
+      ] as const) {
+        answers.push(await tried(path, credentials));
+        // Rows are written beside the requests, each by itself; their order is that of the writing.
+        await strict.app.get(AuditLog).flush();
+      }
       expect(answers.map(({ status }) => status)).toEqual([401, 401, 401, 401, 401, 429, 429]);
-      await strict.app.get(AuditLog).flush();
       const { items } = await page('?actor=anonymous');
       const shown = items.map(({ surface, action, target, outcome, details }) =>
         [surface, action, target, outcome, details.credentials].join(' '),
