@@ -1,5 +1,5 @@
 import { type Statement } from '../database/database.js';
-import { COLUMNS, isHeld, LIVE_WAITERS, ms } from './lease.sql.js';
+import { COLUMNS, isFree, isHeld, isOnlyAwaited, LIVE_WAITERS, ms } from './lease.sql.js';
 
 /**
  * The same decisions as those of `lease.sql.ts`, for many keys by one statement and with one commit. No key comes twice. Each row is
@@ -15,10 +15,8 @@ import { COLUMNS, isHeld, LIVE_WAITERS, ms } from './lease.sql.js';
 const arrays = (...types: string[]): string =>
   types.map((type, index) => `(SELECT $${index + 1}::${type}[])`).join(', ');
 
-/** Whether a row as `row` has it may be granted to who asks; columns named `wanted_…` and `delay_ms` are theirs. */
-const isFree = (row: string): string => `(
-  ${row}.waiters = 0 AND (${row}.owner IS NULL
-    OR ${row}.expires_at + CASE WHEN ${row}.owner = ${row}.wanted_owner THEN interval '0' ELSE ${ms(`${row}.delay_ms`)} END <= clock_timestamp()))`;
+/** The same of a row that the columns of its own call follow. */
+const isFreeForIts = (row: string): string => isFree(row, { owner: `${row}.wanted_owner`, delayMs: `${row}.delay_ms` });
 
 /**
  * How long a batch waits for another transaction that is making one of its rows, in milliseconds: long enough for a commit, short for
@@ -46,7 +44,7 @@ export const TRY_MANY: Statement = {
     ), seen AS MATERIALIZED (
       SELECT * FROM wanted w LEFT JOIN lease l ON l.key_digest = w.wanted_digest
     ), looked AS MATERIALIZED (
-      SELECT s.*, ${isFree('s')} AS is_free FROM seen s
+      SELECT s.*, ${isFreeForIts('s')} AS is_free FROM seen s
     ), locked AS MATERIALIZED (
       SELECT k.wanted_owner, k.wanted_ms, k.wanted_metadata, k.wanted_idempotency, k.wanted_actor, k.wanted_request,
              k.delay_ms, l.key_digest, l.owner, l.expires_at, l.waiters
@@ -60,7 +58,7 @@ export const TRY_MANY: Statement = {
              metadata = k.wanted_metadata, idempotency_key = k.wanted_idempotency, ticket = NULL, actor = k.wanted_actor,
              request_id = k.wanted_request, touched_at = clock_timestamp()
         FROM locked k
-       WHERE l.key_digest = k.key_digest AND ${isFree('k')}
+       WHERE l.key_digest = k.key_digest AND ${isFreeForIts('k')}
       RETURNING l.*, k.owner IS NOT NULL AS had_expired
     ), made AS (
       INSERT INTO lease AS l (
@@ -78,9 +76,7 @@ export const TRY_MANY: Statement = {
     UNION ALL
     SELECT m.key_digest, true, false, ${COLUMNS('m')}, false FROM made m
     UNION ALL
-    SELECT k.key_digest, false,
-           k.waiters > 0 AND (k.owner IS NULL OR k.expires_at + ${ms('k.delay_ms')} <= clock_timestamp()),
-           ${COLUMNS('k', LIVE_WAITERS('k'))}, false
+    SELECT k.key_digest, false, ${isOnlyAwaited('k', 'k.delay_ms')}, ${COLUMNS('k', LIVE_WAITERS('k'))}, false
       FROM looked k WHERE k.key_digest IS NOT NULL AND NOT k.is_free`,
 };
 

@@ -46,6 +46,18 @@ export const LIVE_WAITERS = (row: string): string => `
      WHERE t.key_digest = ${row}.key_digest AND r.alive_until > clock_timestamp()) END`;
 
 /**
+ * Whether a lease as `row` has it may be granted: nobody waits for it, and it is not held. After an expiry it is free for its last
+ * owner at once, and for others only after a delay.
+ */
+export const isFree = (row: string, { owner, delayMs }: { owner: string; delayMs: string }): string => `(
+  ${row}.waiters = 0 AND (${row}.owner IS NULL
+    OR ${row}.expires_at + CASE WHEN ${row}.owner = ${owner} THEN interval '0' ELSE ${ms(delayMs)} END <= clock_timestamp()))`;
+
+/** Whether a lease could be granted if nobody waited for it. */
+export const isOnlyAwaited = (row: string, delayMs: string): string =>
+  `${row}.waiters > 0 AND (${row}.owner IS NULL OR ${row}.expires_at + ${ms(delayMs)} <= clock_timestamp())`;
+
+/**
  * Takes a lease that is free and that nobody waits for.
  *
  * $1 digest, $2 stored key, $3 owner, $4 length in ms, $5 metadata, $6 idempotency key, $7 actor, $8 request id, $9 delay in ms after an
@@ -54,7 +66,8 @@ export const LIVE_WAITERS = (row: string): string => `
  *
  * A lease seen as held is refused without touching its row, which would lock it and write to the log each time. Everything that
  * depends on the moment stands in `SET`, behind the row lock: a fence drawn in the inserted row would be older than that of a grant
- * it had to wait for.
+ * it had to wait for. If that wait was for the purge of the row, the insertion goes on with its old fence, which can lie below
+ * the purged one; the statement then takes everything back, and is repeated.
  */
 export const TRY: Statement = {
   name: 'lease_try',
@@ -67,26 +80,19 @@ export const TRY: Statement = {
         key_digest, stored_key, owner, fence, granted_at, expires_at, ttl_ms, metadata, idempotency_key, actor, request_id)
       SELECT $1, $2, $3::bytea, lease_next_fence(0), clock_timestamp(), clock_timestamp() + ${ms('$4')}, $4::bigint, $5::text, $6::text,
              $7::text, $8::uuid
-       WHERE NOT EXISTS (
-         SELECT FROM seen s
-          WHERE s.waiters > 0
-             OR (s.owner IS NOT NULL
-             AND s.expires_at + CASE WHEN s.owner = $3 THEN interval '0' ELSE ${ms('$9')} END > clock_timestamp()))
+       WHERE NOT EXISTS (SELECT FROM seen s WHERE NOT ${isFree('s', { owner: '$3', delayMs: '$9' })})
       ON CONFLICT ON CONSTRAINT lease_pkey DO UPDATE
          SET owner = excluded.owner, fence = lease_next_fence(l.fence), granted_at = clock_timestamp(),
              expires_at = clock_timestamp() + ${ms('$4')}, ttl_ms = excluded.ttl_ms, renewals = 0, metadata = excluded.metadata,
              idempotency_key = excluded.idempotency_key, ticket = NULL, actor = excluded.actor, request_id = excluded.request_id,
              touched_at = clock_timestamp()
-       WHERE (l.owner IS NULL
-          OR l.expires_at + CASE WHEN l.owner = $3 THEN interval '0' ELSE ${ms('$9')} END <= clock_timestamp())
-         AND l.waiters = 0
+       WHERE ${isFree('l', { owner: '$3', delayMs: '$9' })}
       RETURNING *
     )
-    SELECT true, false, ${COLUMNS('g')}, EXISTS (SELECT FROM seen s WHERE s.owner IS NOT NULL) FROM granted g
+    SELECT CASE WHEN g.fence <= s.fence THEN lease_refuse_fence() ELSE true END, false, ${COLUMNS('g')}, s.owner IS NOT NULL
+      FROM granted g LEFT JOIN seen s ON true
     UNION ALL
-    SELECT false,
-           s.waiters > 0 AND (s.owner IS NULL OR s.expires_at + ${ms('$9')} <= clock_timestamp()),
-           ${COLUMNS('s', LIVE_WAITERS('s'))}, false
+    SELECT false, ${isOnlyAwaited('s', '$9')}, ${COLUMNS('s', LIVE_WAITERS('s'))}, false
       FROM seen s WHERE NOT EXISTS (SELECT FROM granted)`,
 };
 

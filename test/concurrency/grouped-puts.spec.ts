@@ -1,5 +1,4 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { type Client } from 'pg';
 import { Database } from '../../src/database/database';
 import { type ChangeResult, KeyValueRepository } from '../../src/key-value/key-value.repository';
 import { PUT_MANY } from '../../src/key-value/key-value.sql';
@@ -7,6 +6,7 @@ import { Metrics } from '../../src/metrics/metrics';
 import { type Condition, NO_CONDITION } from '../../src/precondition/condition';
 import { atOnce } from '../support/at-once';
 import { expectRising, historyOf } from '../support/history';
+import { SideTransaction } from '../support/side-transaction';
 import { startApp, type TestApp } from '../support/start-app';
 import { waitFor } from '../support/wait-for';
 
@@ -60,19 +60,6 @@ function watchStatements(): number[] {
     return original(statement, values, requests);
   });
   return sizes;
-}
-
-/** A transaction of somebody else's, which holds what its statement locked until it ends. */
-async function hold(statement: string, values: unknown[] = []): Promise<Client> {
-  const client = await database.connectAside();
-  await client.query('BEGIN');
-  await client.query(statement, values);
-  return client;
-}
-
-async function end(holder: Client, how: 'COMMIT' | 'ROLLBACK' = 'COMMIT'): Promise<void> {
-  await holder.query(how);
-  await holder.end();
 }
 
 const waiting = (): Promise<{ pid: number; is_shared: boolean }[]> =>
@@ -205,13 +192,17 @@ describe('puts that arrive together', () => {
 
 describe('a put that cannot be decided at once', () => {
   it.each([
-    ['its row is locked', (key: string) => hold(`SELECT FROM key_value WHERE key = $1 FOR UPDATE`, [key]), 'v'],
     [
-      'its row is being changed',
-      (key: string) => hold(`UPDATE key_value SET etag = 'theirs' WHERE key = $1`, [key]),
+      'its row is locked',
+      (key: string) => SideTransaction.begin(app, `SELECT FROM key_value WHERE key = $1 FOR UPDATE`, [key]),
       'v',
     ],
-    ['it is being created', (key: string) => hold(CREATE, [`${key}-new`]), null],
+    [
+      'its row is being changed',
+      (key: string) => SideTransaction.begin(app, `UPDATE key_value SET etag = 'theirs' WHERE key = $1`, [key]),
+      'v',
+    ],
+    ['it is being created', (key: string) => SideTransaction.begin(app, CREATE, [`${key}-new`]), null],
   ])('keeps none of those that came with it waiting: %s', async (_, start, before) => {
     const names = namesOf(12, `held-${before}-${randomUUID()}`);
     await Promise.all(names.map((key) => put({ key, value: 'v' })));
@@ -224,33 +215,33 @@ describe('a put that cannot be decided at once', () => {
     all.push(put({ key, value: 'x' }));
     expect((await put({ key: names[0]!, value: 'x' })).revision).not.toBeNull();
     await waitFor(async () => (await waiting()).length === 2);
-    await end(holder);
+    await holder.end('COMMIT');
     expect((await Promise.all(all)).filter(({ revision }) => revision === null)).toEqual([]);
   });
 
   it('is the only one that is not decided together with the others', async () => {
     const names = namesOf(12, 'skipped');
     await Promise.all(names.map((key) => put({ key, value: 'v' })));
-    const holder = await hold(`SELECT FROM key_value WHERE key = $1 FOR UPDATE`, [names[7]]);
+    const holder = await SideTransaction.begin(app, `SELECT FROM key_value WHERE key = $1 FOR UPDATE`, [names[7]]);
     const alone = jest.spyOn(database, 'query');
     const all = names.map((key) => put({ key, value: 'w' }));
     await Promise.all(all.filter((_, index) => index !== 7));
     expect(alone).toHaveBeenCalledTimes(1);
-    await end(holder);
+    await holder.end('COMMIT');
     expect((await all[7]!).revision).not.toBeNull();
   });
 
   it('is judged by what the one it waited for has left', async () => {
     const names = namesOf(4, 'upon');
     const [{ row }] = (await Promise.all(names.map((key) => put({ key, value: 'v' })))) as [ChangeResult];
-    const holder = await hold(`UPDATE key_value SET etag = 'theirs' WHERE key = $1`, [names[0]]);
+    const holder = await SideTransaction.begin(app, `UPDATE key_value SET etag = 'theirs' WHERE key = $1`, [names[0]]);
     const all = [
       put({ key: names[0]!, value: 'lost', condition: { kind: 'match', tag: row!.etag } }),
       ...names.slice(1).map((key) => put({ key, value: 'w' })),
     ];
     await Promise.all(all.slice(1));
     await waitFor(async () => (await waiting()).length === 1);
-    await end(holder);
+    await holder.end('COMMIT');
     expect(await all[0]).toMatchObject({ revision: null, row: { etag: 'theirs' } });
   });
 });
@@ -278,19 +269,18 @@ it('creations are made in the order of the index, so that none can wait for anot
     ['circle/\uffff', 'circle/\u{10000}'],
   ]) {
     const creation = `INSERT INTO key_value (key, label, tags, etag, revision, last_modified) VALUES ($1, '', '{}', '', 0, now())`;
-    const holder = await hold(creation, [first]);
-    const batch = await database.connectAside();
-    await batch.query('BEGIN');
+    const holder = await SideTransaction.begin(app, creation, [first]);
     // It must still be waiting when it is looked at.
     const text = PUT_MANY.text.replace(`'lock_timeout', '100'`, `'lock_timeout', '20s'`);
     expect(text).not.toBe(PUT_MANY.text);
+    const batch = await SideTransaction.begin(app, 'SELECT');
     const under = batch.query(text, parameters);
     await waitFor(async () => (await waiting()).length === 1);
     await holder.query(`SET LOCAL lock_timeout = '500ms'`);
     for (const name of behind) await holder.query(creation, [name]);
-    await end(holder, 'ROLLBACK');
+    await holder.end('ROLLBACK');
     expect((await under).rowCount).toBe(names.length);
-    await end(batch, 'ROLLBACK');
+    await batch.end('ROLLBACK');
   }
 });
 
@@ -319,26 +309,26 @@ describe('a statement for several puts', () => {
     const counter = app.app.get(Metrics).outcomeUnknown;
     const countOf = async (): Promise<number> => (await counter.get()).values[0]!.value;
     const before = await countOf();
-    const holder = await hold('LOCK TABLE key_value_revision');
+    const holder = await SideTransaction.begin(app, 'LOCK TABLE key_value_revision');
     const all = outcomes(names.map((key) => put({ key, value: 'lost' })));
     await waitFor(async () => (await waiting()).length === 1);
     const { pid } = (await waiting())[0]!;
     await app.sql(`SELECT pg_terminate_backend($1)`, [pid]);
     expect(await all).toEqual(names.map(() => 'outcome-unknown'));
     expect((await countOf()) - before).toBe(names.length);
-    await end(holder);
+    await holder.end('COMMIT');
     expect(await app.sql(`SELECT key FROM key_value WHERE value = 'lost'`)).toEqual([]);
   });
 
   it('that hangs does not keep later ones from being sent', async () => {
-    const holder = await hold('LOCK TABLE key_value_revision');
+    const holder = await SideTransaction.begin(app, 'LOCK TABLE key_value_revision');
     const all: Promise<ChangeResult>[] = [];
     for (let statement = 0; statement < 4; statement++) {
       all.push(...namesOf(3, `hung-${statement}`).map((key) => put({ key, value: 'v' })));
       // Two may be under way at once; the others go when those have had their time.
       await waitFor(async () => (await waiting()).filter((one) => one.is_shared).length === statement + 1);
     }
-    await end(holder);
+    await holder.end('COMMIT');
     expect(await outcomes(all)).toEqual(all.map(() => 'written'));
   });
 });

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { type Client } from 'pg';
 import { Database } from '../../src/database/database';
 import { type HolderClaim } from '../../src/lease/lease';
 import { type Attempt, leaseKey, type LeaseKey, LeaseRepository } from '../../src/lease/lease.repository';
 import { outcomeUnknown } from '../../src/problem/catalogue';
+import { SideTransaction } from '../support/side-transaction';
 import { startApp, type TestApp } from '../support/start-app';
 import { waitFor } from '../support/wait-for';
 
@@ -61,20 +61,6 @@ const expire = (keys: readonly LeaseKey[]): Promise<unknown> =>
   one.sql(`UPDATE lease SET expires_at = clock_timestamp() - interval '1 ms' WHERE key_digest = ANY($1)`, [
     keys.map(({ digest }) => digest),
   ]);
-
-/** Somebody else's transaction, which keeps what the statement locked until it ends. */
-async function hold(statement: string, values: unknown[]): Promise<Client> {
-  const client = await one.app.get(Database).connectAside();
-  await client.query('BEGIN');
-  await client.query(statement, values);
-  return client;
-}
-async function rollBack(client: Client): Promise<void> {
-  await client.query('ROLLBACK');
-  await client.end();
-}
-const isBlocked = async (): Promise<boolean> =>
-  (await one.sql(`SELECT FROM pg_stat_activity WHERE cardinality(pg_blocking_pids(pid)) > 0`)).length > 0;
 
 describe('tries that arrive together', () => {
   it('are decided by one statement, each by its own row', async () => {
@@ -151,7 +137,8 @@ describe('tries that arrive together', () => {
       'is locked',
       // Only its own statement waits.
       ['lease_try_many', 'lease_try'],
-      async (key: LeaseKey) => hold(`SELECT FROM lease WHERE key_digest = $1 FOR UPDATE`, [key.digest]),
+      async (key: LeaseKey) =>
+        SideTransaction.begin(one, `SELECT FROM lease WHERE key_digest = $1 FOR UPDATE`, [key.digest]),
     ],
     [
       'is being made',
@@ -159,7 +146,7 @@ describe('tries that arrive together', () => {
       ['lease_try_many', ...Array.from({ length: KEYS }, () => 'lease_try')],
       async (key: LeaseKey) => {
         await one.sql(`DELETE FROM lease WHERE key_digest = $1`, [key.digest]);
-        return hold(`INSERT INTO lease (key_digest, stored_key) VALUES ($1, '')`, [key.digest]);
+        return SideTransaction.begin(one, `INSERT INTO lease (key_digest, stored_key) VALUES ($1, '')`, [key.digest]);
       },
     ],
   ])('do not wait for one whose row %s by somebody else', async (_what, expected, begin) => {
@@ -172,10 +159,10 @@ describe('tries that arrive together', () => {
     const late = ask(blocked, 'patient').finally(() => (isAnswered = true));
     const attempts = await Promise.all(rest.map((key) => ask(key, 'quick')));
     expect(kinds(attempts)).toEqual(rest.map(() => 'granted'));
-    await waitFor(isBlocked);
+    await waitFor(() => holder.isWaitedFor());
     expect(sent).toEqual(expected);
     expect(isAnswered).toBe(false);
-    await rollBack(holder);
+    await holder.end('ROLLBACK');
     expect((await late)?.kind).toBe('granted');
   });
 
@@ -252,14 +239,16 @@ describe('releases that arrive together', () => {
   it('do not wait for one whose row is locked by somebody else', async () => {
     const [blocked, ...rest] = newKeys(KEYS) as [LeaseKey, ...LeaseKey[]];
     await Promise.all([blocked, ...rest].map((key) => ask(key, 'o')));
-    const holder = await hold(`SELECT FROM lease WHERE key_digest = $1 FOR UPDATE`, [blocked.digest]);
+    const holder = await SideTransaction.begin(one, `SELECT FROM lease WHERE key_digest = $1 FOR UPDATE`, [
+      blocked.digest,
+    ]);
     const sent = statements();
     const late = giveBack(blocked, { owner: 'o' });
     expect(await Promise.all(rest.map((key) => giveBack(key, { owner: 'o' })))).toEqual(rest.map(() => 'released'));
-    await waitFor(isBlocked);
+    await waitFor(() => holder.isWaitedFor());
     // Only its own statement waits.
     expect(sent).toEqual(['lease_release_many', 'lease_release']);
-    await rollBack(holder);
+    await holder.end('ROLLBACK');
     expect(await late).toBe('released');
   });
 });

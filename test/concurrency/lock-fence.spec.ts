@@ -1,9 +1,9 @@
-import { Database } from '../../src/database/database';
 import { FENCED_PUT, FENCED_REMOVE } from '../../src/key-value/key-value.sql';
 import { fenced, HeldLocks } from '../key-value/held-locks';
 import { atOnce } from '../support/at-once';
 import { type AzureAnswer } from '../support/azure-http';
 import { expectRising, historyOf } from '../support/history';
+import { blockedBy, SideTransaction } from '../support/side-transaction';
 import { startApp, type TestApp } from '../support/start-app';
 import { waitFor } from '../support/wait-for';
 
@@ -27,35 +27,8 @@ afterAll(async () => {
   await one.close();
 });
 
-/** A transaction of somebody else's, which holds what its statement locked until it ends. */
-interface Holder {
-  readonly pid: number;
-  end(how: 'COMMIT' | 'ROLLBACK'): Promise<void>;
-}
-
-async function hold(statement: string, values: unknown[]): Promise<Holder> {
-  const client = await one.app.get(Database).connectAside();
-  await client.query('BEGIN');
-  await client.query(statement, values);
-  const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
-  return {
-    pid: rows[0]!.pid,
-    end: async (how) => {
-      await client.query(how);
-      await client.end();
-    },
-  };
-}
-
-const holdRow = (key: string): Promise<Holder> => hold(`SELECT FROM key_value WHERE key = $1 FOR UPDATE`, [key]);
-
-/** The backends that wait for a lock of the given one. */
-const waitersOf = async (pid: number): Promise<number[]> =>
-  (
-    await one.sql<{ pid: number }>(`SELECT pid FROM pg_stat_activity WHERE $1::integer = ANY(pg_blocking_pids(pid))`, [
-      pid,
-    ])
-  ).map((row) => row.pid);
+const holdRow = (key: string): Promise<SideTransaction> =>
+  SideTransaction.begin(one, `SELECT FROM key_value WHERE key = $1 FOR UPDATE`, [key]);
 
 const isOver = async (lock: string): Promise<boolean> =>
   (
@@ -90,7 +63,7 @@ describe('a write that waits for the row of its key-value', () => {
       headers: fenced(lock, fence),
       body: method === 'PUT' ? { value: 'late' } : undefined,
     });
-    await waitFor(async () => (await waitersOf(holder.pid)).length === 1);
+    await waitFor(async () => (await holder.waiters()).length === 1);
     expect(await isOver(lock)).toBe(false);
     await waitFor(() => isOver(lock));
     await holder.end('COMMIT');
@@ -102,14 +75,15 @@ describe('a write that waits for the row of its key-value', () => {
   it.each(['COMMIT', 'ROLLBACK'] as const)(
     'and would create it is refused when the lease ends meanwhile, if the other creation ends in %s',
     async (how) => {
-      const holder = await hold(
+      const holder = await SideTransaction.begin(
+        one,
         `INSERT INTO key_value (key, label, value, tags, etag, revision, last_modified)
          VALUES ($1, '', 'theirs', '{}', 'theirs', nextval('key_value_revision_seq'), clock_timestamp())`,
         [`new-${key}`],
       );
       const fence = await locks.acquire(lock, SHORT_TTL_MS);
       const write = one.azure.put(`/kv/new-${key}`, { value: 'late' }, { headers: fenced(lock, fence) });
-      await waitFor(async () => (await waitersOf(holder.pid)).length === 1);
+      await waitFor(async () => (await holder.waiters()).length === 1);
       expect(await isOver(lock)).toBe(false);
       await waitFor(() => isOver(lock));
       await holder.end(how);
@@ -122,7 +96,11 @@ describe('a write that waits for the row of its key-value', () => {
 
   it('is made upon the change that it waited for, under its condition, while the lease lasts', async () => {
     const { etag } = (await one.azure.get(`/kv/${key}`)).json as { etag: string };
-    const holder = await hold(`UPDATE key_value SET value = 'theirs', etag = 'theirs' WHERE key = $1`, [key]);
+    const holder = await SideTransaction.begin(
+      one,
+      `UPDATE key_value SET value = 'theirs', etag = 'theirs' WHERE key = $1`,
+      [key],
+    );
     const headers = fenced(lock, await locks.acquire(lock));
     const writes = [
       one.azure.put(`/kv/${key}`, { value: 'lost' }, { headers: { ...headers, 'if-match': `"${etag}"` } }),
@@ -148,10 +126,10 @@ describe('a write that waits for the row of its key-value', () => {
     const holder = await holdRow(key);
     const fence = await locks.acquire(lock);
     const write = one.azure.put(`/kv/${key}`, { value: 'in time' }, { headers: fenced(lock, fence) });
-    await waitFor(async () => (await waitersOf(holder.pid)).length === 1);
-    const [writer] = await waitersOf(holder.pid);
+    await waitFor(async () => (await holder.waiters()).length === 1);
+    const [writer] = await holder.waiters();
     const theft = otherLocks.force(lock).then(() => otherLocks.acquire(lock, 60_000, 'thief'));
-    await waitFor(async () => (await waitersOf(writer!)).length === 1);
+    await waitFor(async () => (await blockedBy(one, writer!)).length === 1);
     await holder.end('COMMIT');
     expect((await write).status).toBe(200);
     const next = await theft;
@@ -180,7 +158,7 @@ it(`no write is committed after a later fence was granted: ${ROUNDS} thefts amon
       } while (answers.at(-1)!.status === 200);
       return answers;
     });
-    await waitFor(async () => (await waitersOf(holder.pid)).length > 0);
+    await waitFor(async () => (await holder.waiters()).length > 0);
     if (round % 2 === 0) {
       await holder.end('COMMIT');
       await waitFor(() => answered >= 2 * WRITERS);

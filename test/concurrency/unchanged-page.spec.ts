@@ -1,6 +1,7 @@
 import { Database } from '../../src/database/database';
 import { PUT } from '../../src/key-value/key-value.sql';
 import { type AzureAnswer } from '../support/azure-http';
+import { SideTransaction } from '../support/side-transaction';
 import { startApp, type TestApp } from '../support/start-app';
 import { waitFor } from '../support/wait-for';
 
@@ -49,17 +50,11 @@ async function isRemembered(tag: string): Promise<boolean> {
 }
 
 /** A change by the service's own statement, in a transaction that stays open. */
-async function changeAside(key: string, value: string): Promise<{ commit(): Promise<void> }> {
-  const client = await one.app.get(Database).connectAside();
-  await client.query('BEGIN');
+function changeAside(key: string, value: string): Promise<SideTransaction> {
   const author = ['somebody', '127.0.0.1', '00000000-0000-4000-8000-000000000000'];
-  await client.query(PUT.text, [key, '', `tag-${value}`, ...author, 'none', null, value, null, '{}', null, false]);
-  return {
-    commit: async () => {
-      await client.query('COMMIT');
-      await client.end();
-    },
-  };
+  return SideTransaction.begin(one, PUT.text, [
+    ...[key, '', `tag-${value}`, ...author, 'none', null, value, null, '{}', null, false],
+  ]);
 }
 
 describe('a page that a client has already', () => {
@@ -102,7 +97,7 @@ describe('a page that a client has already', () => {
     await put(one, 'page/a', 'second');
     const tag = await tagOf(one);
     await waitFor(() => isRemembered(tag));
-    await change.commit();
+    await change.end('COMMIT');
     const answer = await ask(one, tag);
     expect(answer.json.items.map((item: { value: string }) => item.value)).toContain('late');
   });
@@ -136,7 +131,7 @@ describe('a page that a client has already', () => {
     expect(await isRemembered(tag)).toBe(false);
     await put(other, 'page/a', 'beyond');
     expect((await ask(one, tag)).status).toBe(200);
-    await change.commit();
+    await change.end('COMMIT');
     const last = await tagOf(one);
     await waitFor(() => isRemembered(last));
   });

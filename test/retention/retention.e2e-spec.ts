@@ -1,7 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { leaseKey, LeaseRepository } from '../../src/lease/lease.repository';
+import { PURGE } from '../../src/lease/lease.sql';
 import { RetentionService } from '../../src/retention/retention.service';
+import { SideTransaction } from '../support/side-transaction';
 import { startApp, type TestApp } from '../support/start-app';
+import { waitFor } from '../support/wait-for';
 
 let one: TestApp;
 let other: TestApp;
@@ -62,16 +65,36 @@ describe('a purge', () => {
     expect(await Promise.all(['idle', 'held', 'awaited', 'young'].map(countOf))).toEqual([0, 1, 1, 1]);
   });
 
-  it('never lets a fence fall back, not even on a database restored under a lower timeline', async () => {
+  describe('never lets a fence fall back, not even on a database restored under a lower timeline,', () => {
     const high = '9000000000000000000';
-    await take('restored');
-    await one.sql(`UPDATE lease SET fence = $2 WHERE key_digest = $1`, [leaseKey('restored').digest, high]);
-    await release('restored');
-    expect(BigInt(await take('restored'))).toBeGreaterThan(BigInt(high));
-    await release('restored');
-    await one.sql(`UPDATE lease SET touched_at = touched_at - interval '25 hours'`);
-    await retentionOf(one).purge();
-    expect(await countOf('restored')).toBe(0);
-    expect(BigInt(await take('restored'))).toBeGreaterThan(BigInt(high) + 1n);
+    beforeEach(async () => {
+      await take('restored');
+      await one.sql(`UPDATE lease SET fence = $2 WHERE key_digest = $1`, [leaseKey('restored').digest, high]);
+      await release('restored');
+    });
+    const rest = () =>
+      one.sql(`UPDATE lease SET touched_at = touched_at - interval '25 hours' WHERE key_digest = $1`, [
+        leaseKey('restored').digest,
+      ]);
+
+    it('for a lock that is taken later', async () => {
+      expect(BigInt(await take('restored'))).toBeGreaterThan(BigInt(high));
+      await release('restored');
+      await rest();
+      await retentionOf(one).purge();
+      expect(await countOf('restored')).toBe(0);
+      expect(BigInt(await take('restored'))).toBeGreaterThan(BigInt(high) + 1n);
+      await release('restored');
+    });
+
+    it('for a lock that is taken while it goes', async () => {
+      await one.sql(`UPDATE lease_floor SET fence = 0`);
+      await rest();
+      const purge = await SideTransaction.begin(one, PURGE.text, [Buffer.alloc(0), 1000]);
+      const late = take('restored');
+      await waitFor(() => purge.isWaitedFor());
+      await purge.end('COMMIT');
+      expect(BigInt(await late)).toBeGreaterThan(BigInt(high));
+    });
   });
 });
