@@ -39,7 +39,7 @@ export const LIST_CONTENT_LOCKS: OperationDescription = {
   parameters: [
     query('path-prefix', 'Only objects whose path begins so, literally.'),
     query('holder', 'Only locks of this user.'),
-    query('after', 'Goes on behind this place: `next` of the page before.'),
+    query('after', 'Goes on behind this place: `next` of the page before. Anything else is the first page.'),
     query('limit', 'Items at most.', { type: 'integer', minimum: 1, maximum: MAX_LIMIT, default: DEFAULT_LIMIT }),
   ],
   responses: {

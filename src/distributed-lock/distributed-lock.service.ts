@@ -13,7 +13,7 @@ import {
 import { type LockStore } from '../lease/lock-stores.js';
 import { WaitingLine } from '../lease/waiting-line.js';
 import { Metrics } from '../metrics/metrics.js';
-import { invalidArgument, unavailable } from '../problem/catalogue.js';
+import { unavailable } from '../problem/catalogue.js';
 
 /** Outcome of a release, in the contract's own three words (distributed-lock contract section 3). */
 export type ReleaseOutcome = Verdict;
@@ -221,8 +221,9 @@ const positionText = ({ start, digest }: LeasePosition): string =>
 
 const POSITION = /^([\w-]*)\.([\w-]{43})$/;
 
-function parsePosition(text: string): LeasePosition {
+/** @returns null, which is the first page, for what no `next` was (reliability §5) */
+function parsePosition(text: string): LeasePosition | null {
   const [, start, digest] = POSITION.exec(text) ?? [];
-  if (start === undefined || digest === undefined) throw invalidArgument('after', 'Not the `next` of an earlier page.');
+  if (start === undefined || digest === undefined) return null;
   return { start: Buffer.from(start, 'base64url'), digest: Buffer.from(digest, 'base64url') };
 }

@@ -99,7 +99,7 @@ export const LIST_LOCKS: OperationDescription = {
     query('prefix', 'Only resources that begin so, literally.'),
     query('owner', 'Only locks that this owner holds, exactly.'),
     query('state', 'Only held or only free ones.', { type: 'string', enum: ['held', 'free'] }),
-    query('after', 'Goes on behind this place: `next` of the page before.'),
+    query('after', 'Goes on behind this place: `next` of the page before. Anything else is the first page.'),
     query('limit', 'Items at most.', { type: 'integer', minimum: 1, maximum: MAX_LIMIT, default: DEFAULT_LIMIT }),
   ],
   responses: {

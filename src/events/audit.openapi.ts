@@ -56,7 +56,7 @@ export const READ_AUDIT_LOG: OperationDescription = {
       'Only what happened to this target, exactly, or with a `*` at the end to every target that begins so. The target of a key-value ' +
         'is its key and, where it has a label, a line feed (`%0A`) and the label.',
     ),
-    query('after', 'Goes on behind this place: `next` of the page before.'),
+    query('after', 'Goes on behind this place: `next` of the page before. Anything else is the first page.'),
     query('limit', 'Items at most.', { type: 'integer', minimum: 1, maximum: MAX_LIMIT, default: DEFAULT_LIMIT }),
   ],
   responses: {

@@ -10,6 +10,7 @@ export interface AuditQuery {
   readonly actor: string | null;
   readonly surface: string | null;
   readonly target: TargetFilter;
+  /** Null for the first page, and for what no `next` was (reliability §5). */
   readonly after: Position | null;
   readonly limit: number;
 }
@@ -25,7 +26,7 @@ export function auditQueryFrom(query: QueryString): AuditQuery {
     actor: query.first('actor') ?? null,
     surface: query.first('surface') ?? null,
     target: parseTarget(query.first('target')),
-    after: after === undefined ? null : parseAfter(after),
+    after: after === undefined ? null : decodePosition(after),
     limit: parseLimit(query),
   };
 }
@@ -34,12 +35,6 @@ export function auditQueryFrom(query: QueryString): AuditQuery {
 function parseTarget(text: string | undefined): TargetFilter {
   if (text === undefined) return { kind: 'any' };
   return text.endsWith('*') ? { kind: 'prefix', text: text.slice(0, -1) } : { kind: 'exact', text };
-}
-
-function parseAfter(text: string): Position {
-  const position = decodePosition(text);
-  if (!position) throw invalidArgument('after', 'after: not a value that "next" had');
-  return position;
 }
 
 const DATE = /^([1-9]\d{3})-(\d\d)-(\d\d)$/;

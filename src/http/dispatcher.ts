@@ -12,10 +12,9 @@ import {
   malformedPath,
   methodNotAllowed,
   notFound,
-  OVERLOADED,
   uriTooLong,
 } from '../problem/catalogue.js';
-import { Problem } from '../problem/problem.js';
+import { isFailure, Problem } from '../problem/problem.js';
 import { toProblem } from '../problem/to-problem.js';
 import { type Answer } from './answer.js';
 import { type ApiRequest } from './api-request.js';
@@ -221,7 +220,7 @@ export class Dispatcher {
   private answerError(surface: Surface, request: ApiRequest, error: unknown): Answer | null {
     if (error === CLIENT_GONE) return null;
     const problem = error instanceof Problem ? error : toProblem(error);
-    if (problem.status >= 500 && problem !== OVERLOADED) this.accessLog.failure(request, problem.cause ?? problem);
+    if (isFailure(problem)) this.accessLog.failure(request, problem.cause);
     return surface.render(problem, request);
   }
 

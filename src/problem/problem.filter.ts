@@ -3,6 +3,7 @@ import { type Response } from 'express';
 import { type Logger } from 'pino';
 import { renderProblemJson } from '../http/native/problem-json.js';
 import { LOGGER } from '../logging/logger.js';
+import { isFailure } from './problem.js';
 import { toProblem } from './to-problem.js';
 
 /**
@@ -15,7 +16,7 @@ export class ProblemFilter implements ExceptionFilter {
 
   catch(error: unknown, host: ArgumentsHost): void {
     const problem = toProblem(error);
-    if (problem.status >= 500) this.logger.error({ err: problem.cause ?? problem }, 'request failed');
+    if (isFailure(problem)) this.logger.error({ err: problem.cause }, 'request failed');
     const response = host.switchToHttp().getResponse<Response>();
     if (response.headersSent) return void response.end();
     const answer = renderProblemJson(problem);

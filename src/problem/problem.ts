@@ -48,3 +48,9 @@ export class Problem extends Error {
     this.hasBody = options.hasBody ?? true;
   }
 }
+
+/**
+ * Whether something went wrong that an operator should look at. A 5xx without a cause is what a contract plans: a queue that is full, a
+ * stop under way, Dapr's word for a wrong application id. Anybody can bring some of them about as often as they like.
+ */
+export const isFailure = (problem: Problem): boolean => problem.status >= 500 && problem.cause !== undefined;

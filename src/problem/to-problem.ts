@@ -12,7 +12,7 @@ export function toProblem(error: unknown): Problem {
     const status = error.getStatus();
     if (status === 404) return notFound();
     if (Number.isInteger(status) && status >= 400 && status <= 599) {
-      return new Problem('request-refused', status, { title: error.message });
+      return new Problem('request-refused', status, { title: error.message, cause: error });
     }
   }
   return serverError(error);

@@ -1,4 +1,6 @@
+import { type Logger } from 'pino';
 import { Readiness } from '../../src/health/readiness';
+import { LOGGER } from '../../src/logging/logger';
 import { exchange, type RawAnswer, requestText } from '../support/raw-http';
 import { startApp, type TestApp } from '../support/start-app';
 import { type DaprAnswer, DaprClient, expectRefusal, expectResult, LOCKED, NOT_HELD, NOT_LOCKED } from './dapr-client';
@@ -131,6 +133,15 @@ describe('health', () => {
     expectRefusal(healthz, 500, 'ERR_HEALTH_NOT_READY', 'dapr is not ready: [database-unreachable]');
     const outbound = await dapr.send('GET', '/v1.0/healthz/outbound');
     expectRefusal(outbound, 500, 'ERR_OUTBOUND_HEALTH_NOT_READY', 'dapr outbound is not ready');
+  });
+
+  it('is a failure in the log only where something failed', async () => {
+    const failures = jest.spyOn(app.app.get<Logger>(LOGGER), 'error');
+    await dapr.send('GET', '/v1.0/healthz?appid=other');
+    expect(failures).not.toHaveBeenCalled();
+    jest.spyOn(app.app.get(Readiness), 'check').mockRejectedValue(new Error('a defect'));
+    expect((await dapr.send('GET', '/v1.0/healthz')).status).toBe(500);
+    expect(failures).toHaveBeenCalledTimes(1);
   });
 });
 

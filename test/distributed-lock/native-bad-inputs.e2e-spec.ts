@@ -235,10 +235,15 @@ describe('a query or header', () => {
     ['limit=1001', 'limit'],
     ['limit=x', 'limit'],
     ['state=locked', 'state'],
-    ['after=x', 'after'],
-    ['after=AAAA.AAAA', 'after'],
     ['prefix=%ff', 'prefix'],
   ])('a list with %s is refused', async (query, parameter) => {
     expectProblem(await locks.list(`?${query}`), 400, 'invalid-argument', parameter);
+  });
+
+  it.each(['x', 'AAAA.AAAA', '%00', `.${'A'.repeat(43)}%00`])('a list after %s is the first page', async (after) => {
+    const answer = await locks.list(`?after=${after}`);
+    expect(answer.status).toBe(200);
+    expect(answer.json).toEqual((await locks.list('')).json);
+    expect(answer.json.items).not.toEqual([]);
   });
 });

@@ -216,7 +216,15 @@ describe('filters', () => {
     expect(await since('2100-01-01')).toEqual([]);
   });
 
-  it.each(['since=now', 'limit=0', 'limit=1001', 'after=x'])('that cannot be read are 400: %s', async (query) => {
+  it('that go on after what no page ended with begin at the first', async () => {
+    const target = 'first-page';
+    await app.azure.put(`/kv/${target}`, { value: '1' });
+    const first = await page(`?target=${target}`);
+    expect(first.items).toHaveLength(1);
+    for (const after of ['x', '%00', 'AAAA']) expect(await page(`?target=${target}&after=${after}`)).toEqual(first);
+  });
+
+  it.each(['since=now', 'limit=0', 'limit=1001'])('that cannot be read are 400: %s', async (query) => {
     const { status, json } = await read(`?${query}`);
     const parameter = query.split('=')[0];
     expect([status, json]).toEqual([

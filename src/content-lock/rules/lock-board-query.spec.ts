@@ -21,25 +21,26 @@ describe('parseLockBoardQuery', () => {
   });
 
   it('reads what it is given', () => {
-    expect(parseLockBoardQuery(parseQuery('path-prefix=%2Fnews&holder=bob&after=0a&limit=1000&limit=x'))).toEqual({
+    const uid = '0a'.repeat(16);
+    expect(parseLockBoardQuery(parseQuery(`path-prefix=%2Fnews&holder=bob&after=${uid}&limit=1000&limit=x`))).toEqual({
       filter: { pathPrefix: '/news', holder: 'bob' },
-      after: '0a',
+      after: uid,
       limit: 1000,
     });
   });
 
-  it.each([
-    'limit=0',
-    'limit=1001',
-    'limit=-1',
-    'limit=1e3',
-    'limit=ten',
-    'holder=%00',
-    'after=a%00',
-    'path-prefix=%00',
-  ])('refuses %s', (query) => {
-    expect(parameterAtFault(() => parseLockBoardQuery(parseQuery(query)))).toBe(query.split('=')[0]);
+  it('begins at the first page behind what no page ended with', () => {
+    for (const after of ['zzz', 'a%00', '0'.repeat(31)]) {
+      expect(parseLockBoardQuery(parseQuery(`after=${after}`)).after).toBe('');
+    }
   });
+
+  it.each(['limit=0', 'limit=1001', 'limit=-1', 'limit=1e3', 'limit=ten', 'holder=%00', 'path-prefix=%00'])(
+    'refuses %s',
+    (query) => {
+      expect(parameterAtFault(() => parseLockBoardQuery(parseQuery(query)))).toBe(query.split('=')[0]);
+    },
+  );
 });
 
 describe('parseReason', () => {

@@ -18,9 +18,12 @@ export function checkId(id: unknown): string {
   throw badRequest(`The id ${JSON.stringify(id.slice(0, 50).toWellFormed())} contains characters that no id may have.`);
 }
 
+/** 32 hexadecimal digits in lower case. */
+export const isUid = (text: string): boolean => /^[0-9a-f]{32}$/.test(text);
+
 /** @throws 400 unless it is 32 hexadecimal digits */
 export function checkUid(uid: unknown): string {
-  if (typeof uid === 'string' && /^[0-9a-f]{32}$/.test(uid)) return uid;
+  if (typeof uid === 'string' && isUid(uid)) return uid;
   throw badRequest('The UID must be 32 hexadecimal digits in lower case.');
 }
 

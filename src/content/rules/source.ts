@@ -1,5 +1,6 @@
 import { badRequest } from '../../http/content/content-problem.js';
 import { decodeObjectPath, OBJECT_VIEW, splitContentPath } from '../../http/content/content-path.js';
+import { isUid } from './content-id.js';
 import { parseJsonObject } from './content-input.js';
 
 /** What `@move` and `@copy` name as a source: an object by its UID or by the ids along its path. */
@@ -26,7 +27,7 @@ export function parseSources(body: Buffer, baseUrl: string): Source[] {
 }
 
 function parseSource(text: string, baseUrl: string): Source {
-  if (/^[0-9a-f]{32}$/.test(text)) return { uid: text };
+  if (isUid(text)) return { uid: text };
   const isUrl = /^https?:/i.test(text);
   if (isUrl && text !== baseUrl && !text.startsWith(`${baseUrl}/`)) {
     throw badRequest(`The source ${text.slice(0, 200)} is not of this site.`);
