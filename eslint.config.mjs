@@ -13,10 +13,11 @@ const FEATURES = {
   'content-lock': ['content'],
   transfer: ['key-value'],
   'lock-command': [],
-  'key-command': ['transfer'],
+  'key-command': [],
 };
 const SHARED = [
   'auth',
+  'command',
   'config',
   'database',
   'events',
@@ -24,6 +25,7 @@ const SHARED = [
   'http',
   'lease',
   'logging',
+  'memory',
   'metrics',
   'openapi',
   'precondition',

@@ -1,43 +1,30 @@
 import { randomBytes } from 'node:crypto';
 import { rmSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { Command, CommanderError } from 'commander';
+import { Command } from 'commander';
+import { inputError } from '../command/command-error.js';
+import { operatingSystemUser } from '../command/operating-system-user.js';
+import { EXIT, readSettings, runProgram } from '../command/run-program.js';
+import { withDatabase } from '../command/with-database.js';
 import { isAccessKeyId } from '../config/credential-lists.js';
 import { loadMasterKey } from '../config/development-credentials.js';
-import { loadSettings } from '../config/load-settings.js';
-import { SettingsError } from '../config/settings-error.js';
 import { type Settings } from '../config/settings.js';
 import { seal } from '../auth/secret-box.js';
 import { createLogger } from '../logging/logger.js';
-import { operatingSystemUser } from '../transfer/operating-system-user.js';
-import { inputError, TransferError } from '../transfer/transfer-error.js';
-import { withDatabase } from '../transfer/with-database.js';
 import { type StoredKey, StoredKeys } from './stored-keys.js';
 
-/** What the shell learns; as of `npm run kv`. */
-const EXIT = { done: 0, failure: 1, usage: 2, conflict: 3 } as const;
 const SECRET_BYTES = 32;
 const ID_BYTES = 6;
 
-/** Settings that concern the database and the secrets in it. The service's other settings cannot get in the way. */
-const SETTINGS = [
-  'DATABASE_URL',
-  'DATABASE_URL_FILE',
-  'DATA_DIR',
-  'DB_POOLER',
-  'MIGRATE_ON_START',
-  'MASTER_KEY',
-  'MASTER_KEY_FILE',
-  'PUBLIC_URL',
-];
+/** Those that concern the secrets in the database. */
+const SETTINGS = ['MASTER_KEY', 'MASTER_KEY_FILE', 'PUBLIC_URL'];
 
 /** Runs the command and tells its exit code. Results go to stdout, everything about the way there to stderr. */
 export async function main(args: readonly string[]): Promise<number> {
   let code: number = EXIT.done;
-  const program = new Command('npm run keys --')
-    .description('Access keys of the configuration API that are kept in the database, beside those of ACCESS_KEYS.')
-    .exitOverride()
-    .showHelpAfterError('(--help tells more)');
+  const program = new Command('npm run keys --').description(
+    'Access keys of the configuration API that are kept in the database, beside those of ACCESS_KEYS.',
+  );
   program
     .command('create')
     .description('make a key and show its secret, once')
@@ -60,13 +47,7 @@ export async function main(args: readonly string[]): Promise<number> {
     .action(async (id: string) => {
       code = await revoke(id);
     });
-  for (const command of program.commands) command.exitOverride().showHelpAfterError('(--help tells more)');
-  try {
-    await program.parseAsync(args, { from: 'user' });
-    return code;
-  } catch (error) {
-    return report(error);
-  }
+  return runProgram(program, args, say, () => code);
 }
 
 async function create(
@@ -74,7 +55,7 @@ async function create(
   { readOnly = false, output }: { readOnly?: boolean; output?: string },
 ): Promise<number> {
   if (!isAccessKeyId(id)) throw inputError('an id is visible ASCII without ";" and "&"');
-  const settings = readSettings();
+  const settings = readSettings(...SETTINGS);
   const secret = randomBytes(SECRET_BYTES);
   const endpoint = settings.publicUrl === undefined ? '' : `Endpoint=${settings.publicUrl};`;
   const line = `${endpoint}Id=${id};Secret=${secret.toString('base64')}\n`;
@@ -101,13 +82,13 @@ async function create(
 }
 
 async function list(): Promise<number> {
-  const keys = await withKeys(readSettings(), false, (stored) => stored.list());
+  const keys = await withKeys(readSettings(...SETTINGS), false, (stored) => stored.list());
   for (const key of keys) process.stdout.write(`${rowOf(key)}\n`);
   return EXIT.done;
 }
 
 async function revoke(id: string): Promise<number> {
-  if (await withKeys(readSettings(), false, (keys) => keys.revoke(id))) return EXIT.done;
+  if (await withKeys(readSettings(...SETTINGS), false, (keys) => keys.revoke(id))) return EXIT.done;
   say(`${id} is no key that was made with this command`);
   return EXIT.failure;
 }
@@ -136,21 +117,6 @@ function writeNew(path: string, content: string): void {
   } catch (error) {
     throw inputError(`${path} cannot be written: ${(error as Error).message}`);
   }
-}
-
-function readSettings(): Settings {
-  return loadSettings(Object.fromEntries(SETTINGS.map((name) => [name, process.env[name]])), false);
-}
-
-function report(error: unknown): number {
-  // Commander has said it already.
-  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
-  if (error instanceof SettingsError) {
-    for (const fault of error.faults) say(fault);
-    return EXIT.usage;
-  }
-  say(error instanceof Error ? error.message : String(error));
-  return error instanceof TransferError && error.kind === 'input' ? EXIT.usage : EXIT.failure;
 }
 
 const say = (line: string): void => void process.stderr.write(`keys: ${line}\n`);

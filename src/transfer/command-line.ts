@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { buffer } from 'node:stream/consumers';
-import { Command, CommanderError, Option } from 'commander';
+import { Command, Option } from 'commander';
 import { type Logger } from 'pino';
-import { loadSettings } from '../config/load-settings.js';
-import { SettingsError } from '../config/settings-error.js';
+import { inputError } from '../command/command-error.js';
+import { operatingSystemUser } from '../command/operating-system-user.js';
+import { EXIT, readSettings, runProgram } from '../command/run-program.js';
+import { withDatabase } from '../command/with-database.js';
 import { type Settings } from '../config/settings.js';
 import { type KeyValue } from '../key-value/key-value.js';
 import { normaliseLabel } from '../key-value/rules/key-value-input.js';
@@ -13,34 +15,14 @@ import { EXPORT_FORMATS, type ExportFormat, renderExport, tellsLabels } from './
 import { applyImport, previewImport } from './import.js';
 import { formatOf, IMPORT_FORMATS, type ImportFile, type ImportFormat, parseImportFile } from './import-file.js';
 import { checkRows } from './import-row.js';
-import { operatingSystemUser } from './operating-system-user.js';
 import { IMPORT_MODES, type ImportMode, type Scope, sizeOf } from './plan.js';
 import { previewLines, summary } from './preview.js';
 import { progressLines } from './progress.js';
 import { scopeFrom } from './scope.js';
-import { inputError, TransferError } from './transfer-error.js';
 import { TransferRepository } from './transfer.repository.js';
-import { withDatabase } from './with-database.js';
 
-/** What the shell learns. */
-const EXIT = { done: 0, failure: 1, usage: 2, conflict: 3, differences: 5 } as const;
-const EXIT_OF: Readonly<Record<TransferError['kind'], number>> = {
-  input: EXIT.usage,
-  locked: EXIT.conflict,
-  failure: EXIT.failure,
-  unknown: EXIT.failure,
-};
-
-/** Settings that concern the database and the size of key-values. The service's other settings cannot get in the way. */
-const SETTINGS = [
-  'DATABASE_URL',
-  'DATABASE_URL_FILE',
-  'DATA_DIR',
-  'DB_POOLER',
-  'MIGRATE_ON_START',
-  'MAX_ITEM_BYTES',
-  'MAX_NAME_BYTES',
-];
+/** Those that concern the size of key-values. */
+const SETTINGS = ['MAX_ITEM_BYTES', 'MAX_NAME_BYTES'];
 
 interface ImportArguments {
   format?: ImportFormat;
@@ -68,10 +50,9 @@ interface ExportArguments {
 /** Runs the command and tells its exit code. Results go to stdout, everything about the way there to stderr. */
 export async function main(args: readonly string[]): Promise<number> {
   let code: number = EXIT.done;
-  const program = new Command('npm run kv --')
-    .description('Moves key-values between files and the database (DATABASE_URL, or the embedded one of DATA_DIR).')
-    .exitOverride()
-    .showHelpAfterError('(--help tells more)');
+  const program = new Command('npm run kv --').description(
+    'Moves key-values between files and the database (DATABASE_URL, or the embedded one of DATA_DIR).',
+  );
   const separator = ['--separator <text>', 'between the parts of a key in nested files', ':'] as const;
   program
     .command('import')
@@ -113,24 +94,7 @@ export async function main(args: readonly string[]): Promise<number> {
     .action(async (options: ExportArguments) => {
       code = await runExport(options);
     });
-  for (const command of program.commands) command.exitOverride().showHelpAfterError('(--help tells more)');
-  try {
-    await program.parseAsync(args, { from: 'user' });
-    return code;
-  } catch (error) {
-    return report(error);
-  }
-}
-
-function report(error: unknown): number {
-  // Commander has said it already.
-  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
-  if (error instanceof SettingsError) {
-    for (const fault of error.faults) say(fault);
-    return EXIT.usage;
-  }
-  say(error instanceof Error ? error.message : String(error));
-  return error instanceof TransferError ? EXIT_OF[error.kind] : EXIT.failure;
+  return runProgram(program, args, say, () => code);
 }
 
 const say = (line: string): void => void process.stderr.write(`kv: ${line}\n`);
@@ -226,6 +190,5 @@ async function runExport(options: ExportArguments): Promise<number> {
 }
 
 function surroundings(): { settings: Settings; logger: Logger } {
-  const env = Object.fromEntries(SETTINGS.map((name) => [name, process.env[name]]));
-  return { settings: loadSettings(env, false), logger: createLogger('warn', 'pretty') };
+  return { settings: readSettings(...SETTINGS), logger: createLogger('warn', 'pretty') };
 }

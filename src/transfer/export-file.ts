@@ -1,8 +1,9 @@
+import { inputError } from '../command/command-error.js';
 import { type KeyValue } from '../key-value/key-value.js';
 import { nest } from './formats/nested.js';
 import { propertyLine } from './formats/properties.js';
 import { renderYaml } from './formats/yaml.js';
-import { inputError, quoted } from './transfer-error.js';
+import { quoted } from './quoted.js';
 
 export const EXPORT_FORMATS = ['kvset', 'json', 'yaml', 'kvset-yaml', 'properties'] as const;
 export type ExportFormat = (typeof EXPORT_FORMATS)[number];
@@ -20,7 +21,7 @@ export const tellsLabels = (format: ExportFormat): boolean => format === 'kvset'
  * The text of an export; the same key-values make the same text.
  *
  * @param items in the order of the store
- * @throws TransferError when the format cannot hold them
+ * @throws CommandError when the format cannot hold them
  */
 export function renderExport(items: readonly KeyValue[], format: ExportFormat, options: ExportOptions): string {
   switch (format) {

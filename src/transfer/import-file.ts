@@ -1,10 +1,11 @@
+import { CommandError, inputError } from '../command/command-error.js';
 import { JsonTextError, type JsonTextFault, parseJsonText } from '../http/json-text.js';
 import { decodeProperties, parseProperties } from './formats/properties.js';
 import { flatten, type Tree } from './formats/nested.js';
 import { firstFaultyLine, parseYaml } from './formats/yaml.js';
 import { type FileRow } from './import-row.js';
 import { IMPORT_MODES, type ImportMode } from './plan.js';
-import { inputError, quoted, TransferError } from './transfer-error.js';
+import { quoted } from './quoted.js';
 
 /** `kvset` lists key-values with all their members; in the others names are nested or flat and only values are said. */
 export const IMPORT_FORMATS = ['kvset', 'json', 'yaml', 'properties'] as const;
@@ -60,7 +61,7 @@ export function formatOf(file: string): ImportFormat | undefined {
  *
  * @param file its name, for people
  * @param isChosen whether somebody named the format; `json` told only by a file's name may be a key-value set too
- * @throws TransferError for a file that is not of the format
+ * @throws CommandError for a file that is not of the format
  */
 export function parseImportFile(
   file: string,
@@ -81,7 +82,7 @@ export function parseImportFile(
     const mayBeSet = format === 'yaml' || (format === 'json' && !isChosen);
     return format === 'kvset' || (mayBeSet && looksLikeSet(tree)) ? setOf(tree) : nestedOf(tree, names);
   } catch (error) {
-    if (error instanceof TransferError) throw inputError(`${file}: ${error.message}`);
+    if (error instanceof CommandError) throw inputError(`${file}: ${error.message}`);
     throw error;
   }
 }

@@ -1,3 +1,4 @@
+import { inputError } from '../command/command-error.js';
 import { Problem } from '../problem/problem.js';
 import {
   checkName,
@@ -7,7 +8,7 @@ import {
   normaliseLabel,
   parseKeyValueBody,
 } from '../key-value/rules/key-value-input.js';
-import { inputError, quoted } from './transfer-error.js';
+import { quoted } from './quoted.js';
 
 /** A row as a file has it, before any rule was applied to it. */
 export interface FileRow {
@@ -41,7 +42,7 @@ export interface Limits {
  * Applies the rules of a put to every row.
  *
  * @param file name of the file, for people
- * @throws TransferError for the first row that breaks one; it names file, row and member
+ * @throws CommandError for the first row that breaks one; it names file, row and member
  */
 export function checkRows(file: string, rows: Iterable<FileRow>, limits: Limits): ImportRow[] {
   const seen = new Map<string, string>();

@@ -31,7 +31,7 @@ export async function previewImport(
  * Makes the store what the rows and the mode say, in one transaction or not at all.
  *
  * @returns what was done
- * @throws TransferError
+ * @throws CommandError
  */
 export async function applyImport(
   runner: QueryRunner,

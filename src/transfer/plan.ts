@@ -1,8 +1,9 @@
+import { CommandError } from '../command/command-error.js';
 import { type KeyValue } from '../key-value/key-value.js';
 import { itemBytes, type KeyValueInput, sameTags } from '../key-value/rules/key-value-input.js';
 import { matchesStringFilter, type StringFilter } from '../key-value/rules/string-filter.js';
 import { badRow, type ImportRow, type Limits, tooLarge } from './import-row.js';
-import { nameOf, TransferError } from './transfer-error.js';
+import { nameOf } from './quoted.js';
 
 /** `add-only` never touches what exists; `upsert` also changes it; `mirror` also deletes what the file does not have. */
 export const IMPORT_MODES = ['add-only', 'upsert', 'mirror'] as const;
@@ -46,7 +47,7 @@ export const isInScope = (scope: Scope, { key, label }: { key: string; label: st
  *
  * @param rows in the order of the store
  * @param stored by {@link identityOf}, in the order of the store: every key-value that a row names and, for a mirror, all of its scope
- * @throws TransferError when a change meets a read-only key-value, or makes one too large
+ * @throws CommandError when a change meets a read-only key-value, or makes one too large
  */
 export function makePlan(
   file: string,
@@ -81,7 +82,7 @@ export function makePlan(
   const locked = [...changes.map(({ before }) => before), ...deletes].filter((item) => item.locked);
   if (locked.length > 0) {
     const more = locked.length > 1 ? ` and ${locked.length - 1} more` : '';
-    throw new TransferError('locked', `${file}: ${nameOf(locked[0]!)}${more} is read-only (locked): unlock it first`);
+    throw new CommandError('locked', `${file}: ${nameOf(locked[0]!)}${more} is read-only (locked): unlock it first`);
   }
   return { adds, changes, deletes, same, left };
 }

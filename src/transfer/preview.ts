@@ -1,6 +1,6 @@
 import { type KeyValueInput, sameTags } from '../key-value/rules/key-value-input.js';
 import { type ImportMode, type Plan } from './plan.js';
-import { nameOf, quoted } from './transfer-error.js';
+import { nameOf, quoted } from './quoted.js';
 
 /** Members as the file and the API call them, and how each is read from either side of a change. */
 const MEMBERS: readonly (readonly [name: string, member: 'value' | 'contentType' | 'tags' | 'description'])[] = [

@@ -1,12 +1,12 @@
+import { inputError } from '../command/command-error.js';
 import { Problem } from '../problem/problem.js';
 import { parseStringFilter, type StringFilter } from '../key-value/rules/string-filter.js';
 import { type Scope } from './plan.js';
-import { inputError } from './transfer-error.js';
 
 /**
  * Filters of key and label as the API reads them, except that `\0`, which nobody can type as a character, stands for "no label".
  *
- * @throws TransferError for a filter that the API would refuse
+ * @throws CommandError for a filter that the API would refuse
  */
 export function scopeFrom(
   filters: { readonly key?: string | undefined; readonly label?: string | undefined } = {},

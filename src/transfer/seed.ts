@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { type Logger } from 'pino';
+import { CommandError } from '../command/command-error.js';
 import { type Settings } from '../config/settings.js';
 import { SettingsError } from '../config/settings-error.js';
 import { type DatabaseAddress, dataSourceOptions } from '../database/connection.js';
@@ -11,7 +12,6 @@ import { checkRows } from './import-row.js';
 import { scopeFrom } from './scope.js';
 import { summary } from './preview.js';
 import { progressLines } from './progress.js';
-import { TransferError } from './transfer-error.js';
 
 /** How the names of a seed file that is no key-value set are made. */
 const NAMES = { prefix: '', label: '', separator: ':' };
@@ -46,7 +46,7 @@ export async function applySeed(
       await source.destroy();
     }
   } catch (error) {
-    if (!(error instanceof TransferError) || error.kind === 'unknown') throw error;
+    if (!(error instanceof CommandError) || error.kind === 'unknown') throw error;
     throw new SettingsError([`SEED_FILE: ${error.message}`]);
   }
 }

@@ -1,4 +1,5 @@
 import { type QueryRunner } from 'typeorm';
+import { CommandError } from '../command/command-error.js';
 import { type Row } from '../database/database.js';
 import { isConnectionLost, sqlState } from '../database/database-errors.js';
 import { toStoredText } from '../database/stored-text.js';
@@ -8,7 +9,6 @@ import { COLUMN_COUNT, toKeyValue } from '../key-value/key-value.sql.js';
 import { newEtag } from '../key-value/rules/etag.js';
 import { type Progress } from './progress.js';
 import { identityOf, type Plan, sizeOf, type Write } from './plan.js';
-import { TransferError } from './transfer-error.js';
 import {
   BURY,
   FIND,
@@ -62,7 +62,7 @@ export class TransferRepository {
       if (isCommitting && isConnectionLost(error)) {
         const message =
           'the connection broke while the database committed: run it with --dry-run to see what became of it';
-        throw new TransferError('unknown', message, { cause: error });
+        throw new CommandError('unknown', message, { cause: error });
       }
       await repository.query('ROLLBACK').catch(() => undefined);
       throw error;
@@ -126,7 +126,7 @@ export class TransferRepository {
     } catch (error) {
       if (sqlState(error) !== '57014') throw error;
       const message = `${names.length} changes are too many to be made at once by this database: import the file in parts`;
-      throw new TransferError('failure', message, { cause: error });
+      throw new CommandError('failure', message, { cause: error });
     }
   }
 

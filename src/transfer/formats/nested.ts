@@ -1,4 +1,5 @@
-import { inputError, quoted } from '../transfer-error.js';
+import { inputError } from '../../command/command-error.js';
+import { quoted } from '../quoted.js';
 
 /** What a nested file can hold once read: numbers are texts already, with the digits that the file has. */
 export type Tree = string | boolean | null | Tree[] | { readonly [name: string]: Tree };
@@ -28,7 +29,7 @@ class Node {
 /**
  * The inverse of {@link flatten}. Members that are exactly 0, 1, 2, … make an array.
  *
- * @throws TransferError when a key is a value and the beginning of another (`a` and `a:b`), which no nesting can hold
+ * @throws CommandError when a key is a value and the beginning of another (`a` and `a:b`), which no nesting can hold
  */
 export function nest(leaves: Iterable<Leaf>, separator: string): Tree {
   const root = new Node();

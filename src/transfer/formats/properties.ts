@@ -1,4 +1,4 @@
-import { inputError } from '../transfer-error.js';
+import { inputError } from '../../command/command-error.js';
 
 /** A line of a `.properties` file, put together from its continuations. */
 export interface Property {

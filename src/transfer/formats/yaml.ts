@@ -9,7 +9,7 @@ import {
   parseAllDocuments,
   stringify,
 } from 'yaml';
-import { inputError } from '../transfer-error.js';
+import { inputError } from '../../command/command-error.js';
 import { type Tree } from './nested.js';
 
 /** Aliases multiply what a file says; no honest file of key-values comes near this. */
@@ -20,7 +20,7 @@ const MAX_DEPTH = 100;
 /**
  * Reads one YAML 1.2 document. Numbers become the text they were written as; aliases are followed.
  *
- * @throws TransferError with the place of what is no YAML
+ * @throws CommandError with the place of what is no YAML
  */
 export function parseYaml(text: string): Tree {
   const documents = parseAllDocuments(text, { version: '1.2', schema: 'core', merge: false, logLevel: 'silent' });

@@ -14,7 +14,7 @@ import {
 } from '../database/embedded/embedded-postgres.js';
 import { migrate } from '../database/migrate.js';
 import { ServiceDataSource } from '../database/service-data-source.js';
-import { TransferError } from './transfer-error.js';
+import { CommandError } from './command-error.js';
 
 /** How long a database that just starts or stops is waited for, and how often it is looked at, in milliseconds. */
 const PATIENCE_MS = 15_000;
@@ -37,7 +37,7 @@ export interface OpenDatabase {
  * runs is used as a guest; one that nobody runs is started, and stopped by `close`.
  *
  * @param mayMake whether a data directory without a database gets one; otherwise that is an error
- * @throws TransferError when there is no database to work on
+ * @throws CommandError when there is no database to work on
  */
 export async function openDatabase(settings: Settings, mayMake: boolean, logger: Logger): Promise<OpenDatabase> {
   if (settings.databaseUrl !== undefined) {
@@ -56,11 +56,11 @@ export async function openDatabase(settings: Settings, mayMake: boolean, logger:
         return await ready(source, sighting.address, settings, logger, async () => undefined);
       }
       if (sighting.kind === 'absent' && !mayMake) {
-        throw new TransferError('failure', `DATA_DIR ${dataDir} holds no database, and DATABASE_URL is not set`);
+        throw new CommandError('failure', `DATA_DIR ${dataDir} holds no database, and DATABASE_URL is not set`);
       }
       return await startOwn(dataDir, settings, logger);
     } catch (error) {
-      if (error instanceof TransferError) throw error;
+      if (error instanceof CommandError) throw error;
       // A service that starts or stops meanwhile: look again.
       const mayPass = sighting.kind === 'running' ? isNotReady(error) : /already in use/.test((error as Error).message);
       if (!mayPass || performance.now() > deadline) throw unreachable(`in ${dataDir}`, error);
@@ -74,11 +74,11 @@ function isNotReady(error: unknown): boolean {
   return NOT_READY.has(sqlState(error) ?? '') || code === 'ECONNREFUSED' || code === 'ENOENT';
 }
 
-const unreachable = (place: string, cause: unknown): TransferError => {
+const unreachable = (place: string, cause: unknown): CommandError => {
   const { message, code = '' } = cause as Error & { code?: string };
   // An embedded database's own errors are whole sentences that name the place.
-  if (cause instanceof EmbeddedPostgresError) return new TransferError('failure', message, { cause });
-  return new TransferError('failure', `the database ${place} cannot be reached: ${message || code}`, { cause });
+  if (cause instanceof EmbeddedPostgresError) return new CommandError('failure', message, { cause });
+  return new CommandError('failure', `the database ${place} cannot be reached: ${message || code}`, { cause });
 };
 
 async function connect(address: DatabaseAddress | string, settings: Settings): Promise<DataSource> {
