@@ -17,6 +17,8 @@ WORKDIR /app
 COPY --from=dependencies /app/node_modules ./node_modules
 COPY --from=build /app/dist ./dist
 COPY package.json ./
+# For `npm run keys`, `kv` and `lock`.
+COPY scripts ./scripts
 RUN mkdir -m 700 /data && chown node:node /data
 VOLUME /data
 USER node

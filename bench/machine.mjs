@@ -103,7 +103,8 @@ export function machine() {
     cpu: cpus()[0].model,
     cores: cpus().length,
     memoryGiB: Math.round(totalmem() / 2 ** 30),
-    kernel: `${process.platform} ${release()}`,
+    // Without what a distributor adds to it.
+    kernel: `${process.platform} ${release().split('-')[0]}`,
     isPinned: canPin,
     release: JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).version,
     commit: firstLine('git', ['-C', root, 'rev-parse', '--short', 'HEAD']),

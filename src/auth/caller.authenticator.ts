@@ -110,7 +110,7 @@ export class CallerAuthenticator {
     return credentials ? this.users.find(credentials.name)?.name : undefined;
   }
 
-  /** The issuer that a token names decides who judges it, and only by that one's rules (docs/architecture.md, "Principals"). */
+  /** The issuer that a token names decides who judges it, and only by that one's rules (docs/security.md). */
   private async byToken(token: string, request: ApiRequest, takesOidc: boolean): Promise<Principal | null> {
     const issuer = issuerOf(token);
     if (issuer === LOGIN_ISSUER) {

@@ -29,7 +29,7 @@ export interface FailedAttempt {
 
 /**
  * Counts wrong credentials by address, a minute from the first one on. It never stands before the check itself: right credentials
- * pass however often others at the same address were wrong, so nobody can lock others out (docs/architecture.md).
+ * pass however often others at the same address were wrong, so nobody can lock others out (docs/security.md).
  */
 @Injectable()
 export class FailedLogins {

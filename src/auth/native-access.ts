@@ -2,7 +2,7 @@ import { type UserRole } from '../config/settings.js';
 import { type Access } from '../http/surface-controller.decorator.js';
 import { type Principal, type Scope } from './principal.js';
 
-/** What the callers of our own API may do (docs/architecture.md, "Principals"). */
+/** What the callers of our own API may do (docs/security.md). */
 
 type Right = 'inspect' | 'lock' | 'content-locks' | 'force' | 'audit' | 'metrics';
 

@@ -9,7 +9,7 @@ export interface CrossOriginVocabulary {
 }
 
 /**
- * CORS of the surfaces that allow no other origin until `CORS_ORIGINS` lists some (docs/architecture.md, decision on CORS). An origin
+ * CORS of the surfaces that allow no other origin until `CORS_ORIGINS` lists some (docs/security.md). An origin
  * that is listed is echoed; the answers to all others, and to requests without one, are as if nobody had heard of CORS.
  */
 export class ListedOrigins {

@@ -32,7 +32,7 @@ export class NativeSurface implements Surface {
     return new ApiRequest(incoming);
   }
 
-  /** Off until origins are listed (docs/architecture.md, decision on CORS): without one an OPTIONS request is any other request. */
+  /** Off until origins are listed (docs/security.md): without one an OPTIONS request is any other request. */
   preflight(request: ApiRequest): Answer | null {
     return this.origins.preflight(request);
   }
