@@ -30,6 +30,8 @@ describe('key-value tokens', () => {
     [base64('app\n'), { key: 'app', label: '' }],
     ['Pz8_Cj8', { key: '???', label: '?' }],
     ['Pz8/Cj8=', { key: '???', label: '?' }],
+    ['YWJ+eAo=', { key: 'ab~x', label: '' }],
+    ['YWJ eAo=', { key: 'ab~x', label: '' }],
   ])('decodes %j', (token, cursor) => {
     expect(decodeKeyValueToken(token)).toEqual(cursor);
   });

@@ -66,8 +66,11 @@ export function decodeNameToken(token: string): NameCursor | null {
   return text.length > 1 && text.startsWith('t') ? { name: text.slice(1) } : null;
 }
 
-function decodeTokenText(token: string): string | null {
-  if (token.length > MAX_TOKEN_LENGTH || !isBase64(token)) return null;
+/** JavaScript's client from 1.13 on sends a token's `+` as it is, which a query string has for a blank. */
+function decodeTokenText(sent: string): string | null {
+  if (sent.length > MAX_TOKEN_LENGTH) return null;
+  const token = sent.replaceAll(' ', '+');
+  if (!isBase64(token)) return null;
   const bytes = Buffer.from(token, 'base64');
   // PostgreSQL takes no U+0000 as a parameter.
   if (bytes.length > MAX_TEXT_BYTES || bytes.includes(0) || !isUtf8(bytes)) return null;
