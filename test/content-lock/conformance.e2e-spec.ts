@@ -127,6 +127,16 @@ describe('9. wrong bodies', () => {
     },
   );
 
+  it.each(['{"force":true,}', '{"force":true}//'])('DELETE with %s is 400 and ends nothing', async (body) => {
+    const { token } = await lock(alice, path);
+    const { status, json } = await bob.send('DELETE', `${path}/@lock`, { body });
+    expect([status, json]).toEqual([
+      400,
+      { error: { type: 'DeserializationError', message: 'No JSON object could be decoded' } },
+    ]);
+    expect(await lockSeenBy(alice, path)).toMatchObject({ token });
+  });
+
   it('a timeout of 99999999999 is cut to a day', async () => {
     expect(await lock(alice, path, { timeout: 99_999_999_999 })).toMatchObject({ timeout: 86_400 });
   });

@@ -28,6 +28,8 @@ describe.each(['POST', 'PATCH'])('%s', (method) => {
     ['a number', '5'],
     ['null', 'null'],
     ['no JSON', '{bad'],
+    ['a comma too many', '{"@type":"Document","title":"x",}'],
+    ['a comment', '{"@type":"Document"/* x */}'],
     ['a form', 'title=x'],
     ['bad UTF-8', Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x3a, 0x31, 0x7d])],
     ['101 levels', `{"@type":"Document","x":${deep(100)}}`],

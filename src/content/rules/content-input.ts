@@ -1,5 +1,5 @@
 import { badRequest, notAllowed, typeIsMissing, unreadableBody } from '../../http/content/content-problem.js';
-import { JsonTextError, parseJsonText } from '../../http/json-text.js';
+import { parseJsonText } from '../../http/json-text.js';
 import { ADDABLE_TYPES } from '../content-object.js';
 import { checkId, checkUid } from './content-id.js';
 import { type Ordering, parseOrdering } from './ordering.js';
@@ -66,9 +66,10 @@ export function parseJsonObject(body: Buffer): JsonObject {
   let value: unknown;
   try {
     value = parseJsonText(body);
-  } catch (error) {
-    if (error instanceof JsonTextError) throw unreadableBody();
-    throw error;
+    // The reader above takes comments and trailing commas, as one of our surfaces must; here JSON is JSON.
+    JSON.parse(body.toString('utf8').replace(/^\ufeff/, ''));
+  } catch {
+    throw unreadableBody();
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw unreadableBody();
   checkValues(value);
