@@ -1,5 +1,6 @@
 import { contentError } from '../http/content/content.openapi.js';
 import { type OperationDescription, type Parameter, type Schema } from '../openapi/describe.decorator.js';
+import { MAX_DESCRIPTION_LENGTH, MAX_TITLE_LENGTH } from './rules/content-input.js';
 
 const text: Schema = { type: 'string' };
 
@@ -10,8 +11,8 @@ const OBJECT: Schema = {
     '@type': text,
     UID: text,
     id: text,
-    title: text,
-    description: text,
+    title: { ...text, maxLength: MAX_TITLE_LENGTH },
+    description: { ...text, maxLength: MAX_DESCRIPTION_LENGTH },
     created: { type: 'string', format: 'date-time' },
     modified: { type: 'string', format: 'date-time' },
     review_state: text,

@@ -1,5 +1,5 @@
 import { Problem } from '../../problem/problem.js';
-import { parseJsonObject } from './content-input.js';
+import { parseChanges, parseJsonObject, parseNewContent } from './content-input.js';
 
 /** Type of the error that an act is refused with. */
 function refusalOf(act: () => unknown): unknown {
@@ -28,4 +28,20 @@ describe('parseJsonObject', () => {
       expect(refusalOf(() => parseJsonObject(Buffer.from(body)))).toEqual([400, 'DeserializationError']);
     },
   );
+});
+
+describe('titles and descriptions', () => {
+  const parsers = { parseNewContent, parseChanges };
+  const bounds = { title: 1_000, description: 10_000 };
+
+  describe.each(Object.keys(parsers) as (keyof typeof parsers)[])('%s', (parser) => {
+    it.each(Object.keys(bounds) as (keyof typeof bounds)[])('bounds the %s by characters', (name) => {
+      const parse = (text: string): unknown =>
+        parsers[parser](Buffer.from(JSON.stringify({ '@type': 'Folder', [name]: text })))[name];
+      const longest = '😀'.repeat(bounds[name]);
+      expect(parse(longest)).toBe(longest);
+      expect(refusalOf(() => parse(`${longest}x`))).toEqual([400, 'BadRequest']);
+      expect(refusalOf(() => parse('x'.repeat(bounds[name] + 1)))).toEqual([400, 'BadRequest']);
+    });
+  });
 });

@@ -31,6 +31,10 @@ export interface ContentChanges {
   readonly ordering: Ordering | null;
 }
 
+/** Characters, which are Unicode code points here. Lists show both texts of each object, by the thousand, to whoever asks. */
+export const MAX_TITLE_LENGTH = 1_000;
+export const MAX_DESCRIPTION_LENGTH = 10_000;
+
 type JsonObject = Record<string, unknown>;
 
 /**
@@ -88,8 +92,8 @@ export function parseNewContent(body: Buffer): NewContentRequest {
     type,
     id: id === undefined || id === null || id === '' ? null : checkId(id),
     uid: UID === undefined || UID === null ? null : checkUid(UID),
-    title: textMember(json, 'title') ?? '',
-    description: textMember(json, 'description') ?? '',
+    title: textMember(json, 'title', MAX_TITLE_LENGTH) ?? '',
+    description: textMember(json, 'description', MAX_DESCRIPTION_LENGTH) ?? '',
     fields: Object.fromEntries(Object.entries(json).filter(([name, value]) => isField(name) && value !== null)),
   };
 }
@@ -101,8 +105,8 @@ export function parseChanges(body: Buffer): ContentChanges {
   const { id, ordering } = json;
   return {
     id: id === undefined || id === null ? null : checkId(id),
-    title: textMember(json, 'title'),
-    description: textMember(json, 'description'),
+    title: textMember(json, 'title', MAX_TITLE_LENGTH),
+    description: textMember(json, 'description', MAX_DESCRIPTION_LENGTH),
     fields: Object.fromEntries(fields.filter(([, value]) => value !== null)),
     clearedFields: fields.filter(([, value]) => value === null).map(([name]) => name),
     ordering: ordering === undefined || ordering === null ? null : parseOrdering(ordering),
@@ -110,11 +114,14 @@ export function parseChanges(body: Buffer): ContentChanges {
 }
 
 /** Null clears a text; one that was not sent is null here. */
-function textMember(json: JsonObject, name: string): string | null {
+function textMember(json: JsonObject, name: string, maxLength: number): string | null {
   const value = json[name];
   if (value === undefined) return null;
   if (value === null) return '';
   if (typeof value !== 'string') throw badRequest(`Property '${name}' must be a text`);
+  if (value.length > maxLength && [...value].length > maxLength) {
+    throw badRequest(`Property '${name}' has more than ${maxLength} characters`);
+  }
   return value;
 }
 
