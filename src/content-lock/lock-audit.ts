@@ -21,7 +21,7 @@ export function endedByForce(
   };
 }
 
-/** What the audit log says of a look at the board: by whom, and how it was narrowed. */
+/** What the audit log says of a page of the board: who read it, and how it was narrowed. */
 export function boardRead(
   { principal, remoteAddress, id }: ApiRequest,
   { pathPrefix, holder }: LockFilter,
