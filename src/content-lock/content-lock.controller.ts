@@ -2,10 +2,12 @@ import { Delete, Get, Patch, Post } from '@nestjs/common';
 import { mayOnContent } from '../auth/content-access.js';
 import { ContentAuthGuard } from '../auth/content-auth.guard.js';
 import { ChangesContent } from '../content/changes-content.decorator.js';
+import { AuditLog } from '../events/audit-log.js';
 import { type Answer, emptyAnswer } from '../http/answer.js';
 import { ContentRequest } from '../http/content/content-request.js';
 import { Needs, SurfaceController } from '../http/surface-controller.decorator.js';
 import { Describe } from '../openapi/describe.decorator.js';
+import { type Problem } from '../problem/problem.js';
 import { type ContentLock, type LockUser } from './content-lock.js';
 import { GET_LOCK, REFRESH_LOCK, RELEASE_BY_TOKEN, TAKE_LOCK, UNLOCK } from './content-lock.openapi.js';
 import { ContentLockService } from './content-lock.service.js';
@@ -23,6 +25,7 @@ export class ContentLockController {
   constructor(
     private readonly locks: ContentLockService,
     private readonly info: LockInfo,
+    private readonly auditLog: AuditLog,
   ) {}
 
   @Get('@lock')
@@ -42,7 +45,7 @@ export class ContentLockController {
     const { outcome, lock, object } = await this.locks.take(request.objectPath, user, options, request, (path) =>
       endedByForce(request, 'lock-stolen', path),
     );
-    if (outcome === 'not-stealable') throw notStealable();
+    if (outcome === 'not-stealable') throw this.mayNotForce(request);
     if (outcome === 'held' && isStrict(request)) {
       throw lockedByOther(object.id, request.urlOf(object.path), this.info.of(lock, request));
     }
@@ -69,7 +72,7 @@ export class ContentLockController {
     const { outcome, lock } = await this.locks.release(request.objectPath, userOf(request), force, request, (path) =>
       endedByForce(request, 'lock-forced', path),
     );
-    if (outcome === 'not-stealable') throw notStealable();
+    if (outcome === 'not-stealable') throw this.mayNotForce(request);
     if (outcome === 'held' && isStrict(request)) throw notTheHolder();
     return this.answer(lock, request);
   }
@@ -82,6 +85,12 @@ export class ContentLockController {
   async releaseByToken(request: ContentRequest): Promise<Answer> {
     await this.locks.releaseByToken(request.objectPath, parseReleaseToken(request.body), request);
     return emptyAnswer(204);
+  }
+
+  /** Only the right to break any lock would have ended this one: noted like the rights that routes need. */
+  private mayNotForce(request: ContentRequest): Problem {
+    this.auditLog.refused(request, 'content');
+    return notStealable();
   }
 
   /** 200 with the lock. Who asks decides what is shown, so nobody else may keep it. */

@@ -1,6 +1,8 @@
 import { Delete, Get, Patch, Post } from '@nestjs/common';
 import { ContentAuthGuard } from '../auth/content-auth.guard.js';
+import { AuditLog } from '../events/audit-log.js';
 import { type Answer, emptyAnswer } from '../http/answer.js';
+import { notAllowed } from '../http/content/content-problem.js';
 import { ContentRequest } from '../http/content/content-request.js';
 import { Needs, SurfaceController } from '../http/surface-controller.decorator.js';
 import { Describe } from '../openapi/describe.decorator.js';
@@ -19,6 +21,7 @@ export class ContentController {
   constructor(
     private readonly content: ContentService,
     private readonly serializer: ContentSerializer,
+    private readonly auditLog: AuditLog,
   ) {}
 
   @Get('object')
@@ -35,8 +38,12 @@ export class ContentController {
   @ChangesContent('nothing')
   async add(request: ContentRequest): Promise<Answer> {
     const { name, role } = request.principal;
-    const author = { name, mayChooseUid: role === 'manager' };
-    const object = await this.content.add(request.objectPath, parseNewContent(request.body), author, request);
+    const content = parseNewContent(request.body);
+    if (content.uid !== null && role !== 'manager') {
+      this.auditLog.refused(request, 'content');
+      throw notAllowed('Setting the UID of an object needs the role manager.');
+    }
+    const object = await this.content.add(request.objectPath, content, name, request);
     return createdAnswer(object, await this.serializer.serialize(object, request), request);
   }
 

@@ -16,13 +16,6 @@ export interface ContentUrls {
   urlOf(path: readonly string[]): string;
 }
 
-/** Somebody who adds content. */
-export interface ContentAuthor {
-  readonly name: string;
-  /** Whether the author may say which UID an object gets. */
-  readonly mayChooseUid: boolean;
-}
-
 /** An object that was moved or copied: where it is, or was, and where it or its copy is now. */
 export interface Placement {
   readonly from: readonly string[];
@@ -83,16 +76,14 @@ export class ContentService {
   async add(
     path: readonly string[],
     content: NewContentRequest,
-    author: ContentAuthor,
+    author: string,
     urls: ContentUrls,
   ): Promise<ContentObject> {
-    if (content.uid !== null && !author.mayChooseUid)
-      throw notAllowed('Setting the UID of an object needs the role manager.');
     const parent = await this.get(path, urls);
     checkTakesChildren(parent);
     const id = content.id ?? idFromTitle(content.title, content.type.toLowerCase());
     const uid = content.uid ?? randomUUID().replaceAll('-', '');
-    const { outcome, object } = await this.repository.add(uid, parent, content, id, content.id !== null, author.name);
+    const { outcome, object } = await this.repository.add(uid, parent, content, id, content.id !== null, author);
     switch (outcome) {
       case 'done':
         return object!;

@@ -1,3 +1,4 @@
+import { AuditLog } from '../../src/events/audit-log';
 import { type ContentAnswer, type ContentHttp } from '../content/content-http';
 import {
   type Editors,
@@ -278,6 +279,25 @@ describe('the audit log', () => {
       { actor: 'bob', action: 'locks-listed', details: null },
       { actor: 'alice', action: 'locks-listed', details: { holder: 'bob' } },
     ]);
+  });
+
+  it('has who was refused to force for want of the right, and not who only came second', async () => {
+    const { path } = await lockedChild('x', alice, { stealable: false });
+    const strict = { Prefer: 'handling=strict' };
+    const answers = [
+      await bob.post(`${path}/@lock`, { force: true }),
+      await bob.send('DELETE', `${path}/@lock`, { body: { force: true } }),
+      await bob.post(`${path}/@lock`, undefined, strict),
+      await bob.patch(`${path}/@lock`),
+      await bob.delete(`${path}/@lock`, strict),
+    ];
+    expect(answers.map(({ status }) => status)).toEqual([403, 403, 423, 403, 403]);
+    await editors.app.app.get(AuditLog).flush();
+    const refused = { actor: 'bob', surface: 'content', action: 'refused', outcome: 'refused' };
+    for (const method of ['POST', 'DELETE']) {
+      expect(await auditOf(`${method} ${path}/@lock`)).toMatchObject([refused]);
+    }
+    expect(await auditOf(`PATCH ${path}/@lock`)).toEqual([]);
   });
 
   it('has nothing of what took nothing from anybody', async () => {

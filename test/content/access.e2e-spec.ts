@@ -6,7 +6,7 @@ import { AuditLog } from '../../src/events/audit-log';
 import { Dispatcher } from '../../src/http/dispatcher';
 import { type ApiRequest } from '../../src/http/api-request';
 import { startApp, type TestApp } from '../support/start-app';
-import { basic, ContentHttp, USERS } from './content-http';
+import { basic, type ContentAnswer, ContentHttp, USERS } from './content-http';
 
 let app: TestApp;
 let anybody: ContentHttp;
@@ -41,12 +41,20 @@ it.each([
   }
 });
 
-it('notes what was refused for want of rights', async () => {
-  expect((await anybody.as('rita').delete('/f/page')).status).toBe(403);
+it.each<[string, string, (path: string) => Promise<ContentAnswer>]>([
+  ['a whole call', 'DELETE', (path) => anybody.as('rita').delete(path)],
+  [
+    'the choice of a UID',
+    'POST',
+    (path) => alice.post(path, { '@type': 'Document', UID: '0123456789abcdef'.repeat(2) }),
+  ],
+])('notes who was refused %s for want of rights', async (_, method, call) => {
+  const path = await alice.add('/', { '@type': 'Folder' });
+  const { status } = await call(path);
   await app.app.get(AuditLog).flush();
-  expect(await app.sql(`SELECT actor, surface, target FROM audit_event WHERE target = 'DELETE /f/page'`)).toEqual([
-    { actor: 'rita', surface: 'content', target: 'DELETE /f/page' },
-  ]);
+  const target = encodeURIComponent(`${method} ${path}`);
+  const { json } = await anybody.as('mia').get(`/api/v1/audit?surface=content&target=${target}`);
+  expect([status, json.items]).toMatchObject([403, [{ action: 'refused', outcome: 'refused' }]]);
 });
 
 it('every route answers each kind of caller as its right says, by password and by token', async () => {
