@@ -39,11 +39,13 @@ export interface ChangeGuard {
 
 /**
  * Adds members to the answers that show objects in full: GET, POST, `Prefer: return=representation` and `fullobjects`. One result for
- * each object, in their order.
+ * each object, in their order. Objects are new when the request has just made them: nobody has done anything with them yet, and what is
+ * known of them without looking it up cannot fail behind the change.
  */
 export type ContentSerializer = (
   objects: readonly ContentObject[],
   request: ContentRequest,
+  isNew: boolean,
 ) => Promise<readonly Record<string, unknown>[]>;
 
 const OPEN_GUARD: ChangeGuard = {
@@ -78,8 +80,12 @@ export class ContentHooks {
   }
 
   /** What the serializers add, one record for each object. */
-  async membersOf(objects: readonly ContentObject[], request: ContentRequest): Promise<Record<string, unknown>[]> {
-    const lists = await Promise.all(this.serializers.map((serialize) => serialize(objects, request)));
+  async membersOf(
+    objects: readonly ContentObject[],
+    request: ContentRequest,
+    isNew = false,
+  ): Promise<Record<string, unknown>[]> {
+    const lists = await Promise.all(this.serializers.map((serialize) => serialize(objects, request, isNew)));
     return objects.map((_, index) => Object.assign({}, ...lists.map((list) => list[index])) as Record<string, unknown>);
   }
 }

@@ -4,7 +4,7 @@ import { ContentHooks } from './content-hooks.js';
 import { type ContentObject, isFolderish } from './content-object.js';
 import { objectJson, type ShownItems, summaryJson } from './content.answers.js';
 import { ContentService } from './content.service.js';
-import { batchingOf, isSet, isSwitchedOff, parseBatch } from './rules/batch.js';
+import { type Batch, batchingOf } from './rules/batch.js';
 
 /** Puts together what an answer shows of an object: its own members, those of other features, and what is in it. */
 @Injectable()
@@ -14,27 +14,48 @@ export class ContentSerializer {
     private readonly hooks: ContentHooks,
   ) {}
 
-  /** As the query of the request asks for it: `b_start`, `b_size`, `include_items`, `fullobjects`. */
-  async serialize(object: ContentObject, request: ContentRequest): Promise<Record<string, unknown>> {
-    const shown = await this.itemsOf(object, request);
+  /** @param batch what is shown of a folder's items; null: nothing */
+  async serialize(
+    object: ContentObject,
+    batch: Batch | null,
+    request: ContentRequest,
+  ): Promise<Record<string, unknown>> {
+    const shown = batch && isFolderish(object) ? await this.itemsOf(object, batch, request) : undefined;
     const [members] = await this.hooks.membersOf([object], request);
     return objectJson(object, members!, shown, request);
   }
 
-  private async itemsOf(object: ContentObject, request: ContentRequest): Promise<ShownItems | undefined> {
-    const { query } = request;
-    if (!isFolderish(object) || isSwitchedOff(query, 'include_items')) return undefined;
-    const isFull = isSet(query, 'fullobjects');
-    const batch = parseBatch(query, isFull);
-    const url = request.urlOf(object.path);
+  /** The same of an object that the request has just made. Nothing is looked up: what was made is not to be answered with a failure. */
+  async serializeNew(
+    object: ContentObject,
+    batch: Batch | null,
+    request: ContentRequest,
+  ): Promise<Record<string, unknown>> {
+    const shown = batch && isFolderish(object) ? shownItems(object, [], 0, batch, request) : undefined;
+    const [members] = await this.hooks.membersOf([object], request, true);
+    return objectJson(object, members!, shown, request);
+  }
+
+  private async itemsOf(folder: ContentObject, batch: Batch, request: ContentRequest): Promise<ShownItems> {
+    const { start, size, isFull } = batch;
     if (!isFull) {
-      const { items, total } = await this.content.listChildren(object, batch.start, batch.size);
-      const batching = batchingOf(url, query, batch, total);
-      return { items: items.map((item) => summaryJson(item, request)), total, batching };
+      const { items, total } = await this.content.listChildren(folder, start, size);
+      const summaries = items.map((item) => summaryJson(item, request));
+      return shownItems(folder, summaries, total, batch, request);
     }
-    const { items, total } = await this.content.listFullChildren(object, batch.start, batch.size);
+    const { items, total } = await this.content.listFullChildren(folder, start, size);
     const members = await this.hooks.membersOf(items, request);
     const full = items.map((item, index) => objectJson(item, members[index]!, undefined, request));
-    return { items: full, total, batching: batchingOf(url, query, batch, total) };
+    return shownItems(folder, full, total, batch, request);
   }
+}
+
+function shownItems(
+  { path }: ContentObject,
+  items: readonly object[],
+  total: number,
+  batch: Batch,
+  request: ContentRequest,
+): ShownItems {
+  return { items, total, batching: batchingOf(request.urlOf(path), request.query, batch, total) };
 }

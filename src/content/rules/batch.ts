@@ -5,6 +5,8 @@ import { type QueryString } from '../../http/query-string.js';
 export interface Batch {
   readonly start: number;
   readonly size: number;
+  /** Whether with everything that they have. */
+  readonly isFull: boolean;
 }
 
 /** Plone's. */
@@ -14,21 +16,18 @@ const MAX_SIZE = 1_000;
 /** Of objects in full, which may have megabytes each. */
 const MAX_FULL_SIZE = 25;
 
-/** @throws 400 */
-export function parseBatch(query: QueryString, isFull: boolean): Batch {
+/** `b_start`, `b_size`, `fullobjects`; null for no items at all: `include_items=false`. @throws 400 */
+export function parseBatch(query: QueryString): Batch | null {
+  if (isFalse(query.first('include_items') ?? '')) return null;
+  const isFull = isSet(query, 'fullobjects');
   const size = wholeNumber(query, 'b_size') ?? DEFAULT_SIZE;
-  return { start: wholeNumber(query, 'b_start') ?? 0, size: Math.min(size, isFull ? MAX_FULL_SIZE : MAX_SIZE) };
+  return { start: wholeNumber(query, 'b_start') ?? 0, size: Math.min(size, isFull ? MAX_FULL_SIZE : MAX_SIZE), isFull };
 }
 
 /** Whether a flag of the query is set: `fullobjects`, `fullobjects=1`, but not `fullobjects=false`. */
-export function isSet(query: QueryString, name: string): boolean {
+function isSet(query: QueryString, name: string): boolean {
   const [value] = query.all(name);
   return value !== undefined && !isFalse(value);
-}
-
-/** Whether the query switches something off that is on otherwise: `include_items=false`. */
-export function isSwitchedOff(query: QueryString, name: string): boolean {
-  return isFalse(query.first(name) ?? '');
 }
 
 /** Plone's `batching`; undefined where one answer has everything. Without the two parameters the address is the same for each link. */
