@@ -14,7 +14,8 @@ const REFRESH_MS = 2_000;
 
 /**
  * Keeps the store of access keys filled: those of `ACCESS_KEYS`, which stay in memory, and those of the database, whose secrets are
- * sealed under `MASTER_KEY`. Generated development keys count only where `ACCESS_KEYS` is unset; of one id the setting's counts.
+ * sealed under `MASTER_KEY`; of one id the setting's counts. Generated development keys count only on loopback, where they were shown,
+ * and while `ACCESS_KEYS` is unset: a database outlives the start that made them.
  */
 @Injectable()
 export class AccessKeyLoader implements OnModuleInit, OnApplicationShutdown {
@@ -45,8 +46,9 @@ export class AccessKeyLoader implements OnModuleInit, OnApplicationShutdown {
   }
 
   private async refresh(): Promise<void> {
-    const { accessKeys } = this.settings;
-    const rows = await this.stored.find({ where: accessKeys ? { generated: false } : {}, order: { id: 'ASC' } });
+    const { accessKeys, isLoopback } = this.settings;
+    const where = isLoopback && !accessKeys ? {} : { generated: false };
+    const rows = await this.stored.find({ where, order: { id: 'ASC' } });
     const seen = JSON.stringify(rows);
     if (seen === this.seen) return;
     const configured = accessKeys?.map(({ id, secret, readOnly }) => createAccessKey(id, secret, readOnly)) ?? [];

@@ -1,4 +1,5 @@
 import { createHash, createHmac, randomBytes } from 'node:crypto';
+import { seal } from '../../src/auth/secret-box';
 import { RetentionService } from '../../src/retention/retention.service';
 import { type AzureAnswer, AzureHttp } from '../support/azure-http';
 import { exchange, type RawAnswer, requestText, valuesOf } from '../support/raw-http';
@@ -437,6 +438,33 @@ describe('keys that the service keeps', () => {
       await again.close();
     }
     expect(await sealed()).toEqual(before);
+  });
+
+  it('leave out the generated one off loopback, and no other', async () => {
+    const made = { id: 'made', secret: randomBytes(32).toString('base64') };
+    const sealed = seal(Buffer.from(made.secret, 'base64'), Buffer.alloc(32, 7), made.id);
+    await first.sql('INSERT INTO access_key (id, sealed_secret, read_only, generated) VALUES ($1, $2, false, false)', [
+      made.id,
+      sealed,
+    ]);
+    const own = {
+      OIDC_ISSUER: 'https://issuer.example',
+      OIDC_AUDIENCE: 'x',
+      DAPR_API_TOKEN: 'x',
+      CMS_USERS: 'x:y:reader',
+    };
+    const found: number[][] = [];
+    // Behind a proxy that ends TLS counts as off loopback.
+    for (const TRUSTED_TLS_PROXY of ['true', 'false']) {
+      const again = await startApp({ ...useStored, ...own, TRUSTED_TLS_PROXY }, first);
+      found.push([await status(again, generated), await status(again, made)]);
+      await again.close();
+    }
+    await first.sql('DELETE FROM access_key WHERE id = $1', [made.id]);
+    expect(found).toEqual([
+      [401, 200],
+      [200, 200],
+    ]);
   });
 
   it('leave out one that was sealed under another master key', async () => {
