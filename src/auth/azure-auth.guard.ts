@@ -4,13 +4,12 @@ import { Settings } from '../config/settings.js';
 import { DatabaseClock } from '../database/database-clock.js';
 import { AuditLog } from '../events/audit-log.js';
 import { type AzureRequest } from '../http/azure/azure-request.js';
-import { type Route } from '../http/route-table.js';
 import { Metrics } from '../metrics/metrics.js';
 import { forbidden, unauthorized } from '../problem/catalogue.js';
 import { type Problem } from '../problem/problem.js';
 import { AccessKeyStore } from './access-key.js';
 import { challenges, EMPTY_BODY_HASH, isHmacAuthorization, verifySignature } from './hmac-signature.js';
-import { scopeOf } from './oidc-access.js';
+import { scopesFor } from './oidc-access.js';
 import { OidcAuthenticator } from './oidc.authenticator.js';
 import { SeenSignatures } from './seen-signatures.js';
 import { accessKeyPrincipal, ANONYMOUS_CONFIG_PRINCIPAL, type Principal } from './principal.js';
@@ -80,13 +79,14 @@ export class AzureAuthGuard implements CanActivate {
 
   private authorize(request: AzureRequest, principal: Principal): true {
     request.principal = principal;
-    if (mayUse(request.route!, principal)) return true;
+    if (mayCall(request, principal)) return true;
     this.auditLog.refused(request, 'config');
     throw forbidden();
   }
 }
 
-function mayUse(route: Route, principal: Principal): boolean {
-  const mayAccess = route.access === 'write' ? principal.mayWrite : principal.mayRead;
-  return mayAccess && (principal.scopes === undefined || principal.scopes.has(scopeOf(route)));
+function mayCall(request: AzureRequest, { mayRead, mayWrite, scopes }: Principal): boolean {
+  const route = request.route!;
+  if (!(route.access === 'write' ? mayWrite : mayRead)) return false;
+  return scopes === undefined || scopesFor(route, request.listsSnapshot).every((scope) => scopes.has(scope));
 }

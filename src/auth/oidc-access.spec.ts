@@ -1,4 +1,4 @@
-import { oidcPrincipal, scopeOf } from './oidc-access.js';
+import { oidcPrincipal, scopesFor } from './oidc-access.js';
 
 const rightsOf = (claims: object): { mayRead: boolean; mayWrite: boolean } => {
   const { mayRead, mayWrite } = oidcPrincipal({ sub: 's', ...claims });
@@ -55,7 +55,7 @@ describe('oidcPrincipal', () => {
   });
 });
 
-describe('scopeOf', () => {
+describe('scopesFor', () => {
   it.each([
     ['GET', 'kv', 'read', 'KeyValue.Read'],
     ['GET', 'kv/*key', 'read', 'KeyValue.Read'],
@@ -68,10 +68,19 @@ describe('scopeOf', () => {
     ['GET', 'revisions', 'read', 'KeyValue.Read'],
     ['GET', 'snapshots', 'read', 'Snapshot.Read'],
     ['GET', 'snapshots/:name', 'read', 'Snapshot.Read'],
-    ['PUT', 'snapshots/:name', 'write', 'Snapshot.Write'],
+    ['PUT', 'snapshots/:name', 'write', 'Snapshot.Write and KeyValue.Read'],
     ['PATCH', 'snapshots/:name', 'write', 'Snapshot.Action'],
     ['GET', 'operations', 'read', 'Snapshot.Read'],
   ])('%s %s needs %s: %s', (method, pattern, access, scope) => {
-    expect(scopeOf({ method, pattern, access })).toBe(scope);
+    expect(scopesFor({ method, pattern, access }, false).join(' and ')).toBe(scope);
+  });
+
+  it.each([
+    ['GET', 'kv', 'read', 'Snapshot.Read'],
+    ['GET', 'kv/*key', 'read', 'KeyValue.Read'],
+    ['GET', 'keys', 'read', 'KeyValue.Read'],
+    ['PUT', 'kv/*key', 'write', 'KeyValue.Write'],
+  ])('%s %s with snapshot= needs %s: %s', (method, pattern, access, scope) => {
+    expect(scopesFor({ method, pattern, access }, true)).toEqual([scope]);
   });
 });

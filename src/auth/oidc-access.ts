@@ -1,4 +1,5 @@
 import { type JWTPayload } from 'jose';
+import { type Route } from '../http/route-table.js';
 import { type Principal, type Scope } from './principal.js';
 
 /** What the claims of a believed token allow (docs/operations.md, "Bearer tokens"). */
@@ -40,15 +41,22 @@ function textsOf(claim: unknown): string[] {
   return [claim].flat().filter((each) => typeof each === 'string');
 }
 
-/** The scope that a route of the configuration API needs, for tokens that name scopes. */
-export function scopeOf({ method, pattern, access }: { method: string; pattern: string; access: string }): Scope {
+/**
+ * The scopes that a request to the configuration API needs, all of them, for tokens that name scopes (contract section 2.1).
+ *
+ * @param listsSnapshot what the route of the list of key-values is asked for
+ */
+export function scopesFor(
+  { method, pattern, access }: Pick<Route, 'method' | 'pattern' | 'access'>,
+  listsSnapshot: boolean,
+): readonly Scope[] {
   const [collection] = pattern.split('/');
   if (collection === 'snapshots' || collection === 'operations') {
-    if (access !== 'write') return 'Snapshot.Read';
-    // Archiving and recovering is Azure's "archive/action".
-    return method === 'PATCH' ? 'Snapshot.Action' : 'Snapshot.Write';
+    if (access !== 'write') return ['Snapshot.Read'];
+    // Archiving and recovering is Azure's "archive/action"; making one copies key-values to where Snapshot.Read shows them.
+    return method === 'PATCH' ? ['Snapshot.Action'] : ['Snapshot.Write', 'KeyValue.Read'];
   }
-  if (access !== 'write') return 'KeyValue.Read';
+  if (access !== 'write') return [pattern === 'kv' && listsSnapshot ? 'Snapshot.Read' : 'KeyValue.Read'];
   // DELETE /locks/{key} clears a flag of the key-value and deletes nothing.
-  return method === 'DELETE' && collection === 'kv' ? 'KeyValue.Delete' : 'KeyValue.Write';
+  return [method === 'DELETE' && collection === 'kv' ? 'KeyValue.Delete' : 'KeyValue.Write'];
 }

@@ -17,7 +17,7 @@ export class SnapshotItems implements OnModuleInit {
   ) {}
 
   onModuleInit(): void {
-    this.variants.add('snapshot', { since: 'snapshots', answer: (request) => this.list(request) });
+    this.variants.add({ isChosenBy: (request) => request.listsSnapshot, answer: (request) => this.list(request) });
   }
 
   private async list(request: AzureRequest): Promise<Answer> {

@@ -100,6 +100,16 @@ describe('a token of the configured issuer', () => {
     expect((await call(await issuer.token(key, { ...OWNER, scp: 'openid' }))).status).toBe(403);
   });
 
+  it.each([
+    ['KeyValue.Read', '1.0', 200],
+    ['Snapshot.Read', '1.0', 403],
+    ['KeyValue.Read', '2023-10-01', 403],
+    ['Snapshot.Read', '2023-10-01', 200],
+  ])('with scp %s lists /kv?snapshot= of api-version %s as what that is there: %i', async (scp, version, status) => {
+    const target = `/kv?snapshot=s&api-version=${version}`;
+    expect((await call(await issuer.token(key, { ...OWNER, scp }), { target })).status).toBe(status);
+  });
+
   it.each(['bearer', 'BEARER', 'bEaReR', 'Bearer '])('may write the scheme as %j', async (scheme) => {
     expect((await call(await issuer.token(key, READER), { scheme })).status).toBe(200);
   });

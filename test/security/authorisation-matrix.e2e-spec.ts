@@ -33,8 +33,19 @@ type Verdict = 401 | 403 | 'ok';
 const forAll = (verdict: Verdict): Record<Caller, Verdict> =>
   Object.fromEntries(CALLERS.map((caller) => [caller, verdict])) as Record<Caller, Verdict>;
 
+const each = (callers: readonly Caller[], verdict: Verdict): Partial<Record<Caller, Verdict>> =>
+  Object.fromEntries(callers.map((caller) => [caller, verdict]));
+
 /** Callers that no surface knows. */
 const WRONG_AUTHORIZATION = CALLERS.slice(CALLERS.indexOf('wrong password'), CALLERS.indexOf('wrong lock token'));
+
+/** Owners whose tokens name their scopes. */
+const NARROWED = [
+  'OIDC owner for reading key-values',
+  'OIDC owner for reading snapshots',
+  'OIDC owner for writing snapshots',
+  'OIDC owner for writing snapshots of what it reads',
+] as const satisfies readonly Caller[];
 
 /** On the configuration API everybody who neither signs nor has a token of the issuer is unknown. */
 const config = (rights: Partial<Record<Caller, Verdict>>): Record<Caller, Verdict> => ({
@@ -44,7 +55,7 @@ const config = (rights: Partial<Record<Caller, Verdict>>): Record<Caller, Verdic
   'OIDC reader': 403,
   'OIDC owner': 'ok',
   'OIDC without role': 403,
-  'OIDC owner for reading key-values': 403,
+  ...each(NARROWED, 403),
   ...rights,
 });
 
@@ -60,7 +71,7 @@ const KNOWN: readonly Caller[] = [
   'OIDC reader',
   'OIDC owner',
   'OIDC without role',
-  'OIDC owner for reading key-values',
+  ...NARROWED,
 ];
 
 /** On our own API a signature says nothing, and a known caller without the right is 403. */
@@ -76,14 +87,16 @@ const READERS: readonly Caller[] = ['reader', 'reader, login token', ...EDITORS]
 
 /** On content only users are known; whoever sends no `Authorization`, lock tokens included, is a visitor. */
 const content = (rights: Partial<Record<Caller, Verdict>>): Record<Caller, Verdict> => ({ ...forAll(401), ...rights });
-const each = (callers: readonly Caller[], verdict: Verdict): Partial<Record<Caller, Verdict>> =>
-  Object.fromEntries(callers.map((caller) => [caller, verdict]));
 
 const VERDICTS = {
-  'read key-values': config({ 'read-only key': 'ok', 'OIDC reader': 'ok', 'OIDC owner for reading key-values': 'ok' }),
+  'read key-values': config({
+    ...each(['read-only key', 'OIDC reader', 'OIDC owner for reading key-values'], 'ok'),
+    'OIDC owner for writing snapshots of what it reads': 'ok',
+  }),
   'write key-values': config({}),
-  'read snapshots': config({ 'read-only key': 'ok', 'OIDC reader': 'ok' }),
-  'write snapshots': config({}),
+  'read snapshots': config(each(['read-only key', 'OIDC reader', 'OIDC owner for reading snapshots'], 'ok')),
+  'make snapshots': config({ 'OIDC owner for writing snapshots of what it reads': 'ok' }),
+  'archive snapshots': config({}),
   'use locks as Dapr does': { ...forAll(401), 'lock token': 'ok' },
   'inspect locks': native(['lock token', 'OIDC reader', 'OIDC owner', ...READERS]),
   'take locks': native(['lock token', 'OIDC owner', ...EDITORS]),
@@ -109,7 +122,13 @@ const OPEN_LOCKS: readonly Asks[] = [
   'read content',
   'nothing',
 ];
-const OPEN_CONFIG: readonly Asks[] = ['read key-values', 'write key-values', 'read snapshots', 'write snapshots'];
+const OPEN_CONFIG: readonly Asks[] = [
+  'read key-values',
+  'write key-values',
+  'read snapshots',
+  'make snapshots',
+  'archive snapshots',
+];
 
 interface Entry {
   readonly asks: Asks;
@@ -145,9 +164,9 @@ const ENTRIES: Record<string, Entry> = {
   'azure DELETE locks/*key': { asks: 'write key-values', path: '/locks/{name}', headers: NEVER, answers: [412, 412] },
   'azure GET snapshots': { asks: 'read snapshots', path: '/snapshots', answers: [200, 200] },
   'azure GET snapshots/*name': { asks: 'read snapshots', path: '/snapshots/{name}', answers: [200, 404] },
-  'azure PUT snapshots/*name': { asks: 'write snapshots', path: '/snapshots/{name}', body: {}, answers: [400, 400] },
+  'azure PUT snapshots/*name': { asks: 'make snapshots', path: '/snapshots/{name}', body: {}, answers: [400, 400] },
   'azure PATCH snapshots/*name': {
-    asks: 'write snapshots',
+    asks: 'archive snapshots',
     path: '/snapshots/{name}',
     body: { status: 'archived' },
     headers: NEVER,
@@ -269,8 +288,11 @@ const ENTRIES: Record<string, Entry> = {
   'content GET @site': { asks: 'read content', path: '/@site', answers: [200, 200] },
   'content GET @users/:id': { asks: 'know who asks', path: '/@users/rita', answers: [200, 200] },
 };
-/** Ways to call a route that ask for more than the route does. */
+/** Ways to call a route that ask for more than the route does, or for something else. */
 const VARIANTS: Record<string, Entry> = {
+  'azure GET kv of a snapshot': { asks: 'read snapshots', path: '/kv?snapshot={name}', answers: [200, 200] },
+  'azure GET kv without the name of one': { asks: 'read key-values', path: '/kv?snapshot=', answers: [200, 200] },
+  'azure GET kv of one key': { asks: 'read key-values', path: '/kv/{name}?snapshot=there', answers: [200, 404] },
   'native DELETE a lock by force': {
     asks: 'use force',
     path: '/api/v1/lock-stores/{store}/locks/there?force=true',
