@@ -15,8 +15,9 @@ const SECOND_LANE_SHARE = 4;
 const RETRY_AFTER_MS = 1_000;
 
 /**
- * The line before the password hash, which is made to be slow. Addresses that failed often, or ask for many hashes at once, wait in
- * a second lane, so that they do not keep others from logging in. Beyond both lanes' ends the answer is 503.
+ * The line before the password hash, which is made to be slow and which wrong passwords alone pay for. Addresses that failed often, or
+ * ask for many hashes at once, wait in a second lane, so that others learn soon that they mistyped. Beyond both lanes' ends the answer
+ * is 503.
  */
 export class HashingQueue {
   private running = 0;

@@ -21,42 +21,42 @@ export interface PasswordOrigin {
   readonly isSuspect: boolean;
 }
 
-/** A user with what proves one. Once `hash` is made, the password itself is forgotten here. */
+/** A user, and the digest of the right name and password together. */
 interface Entry {
   readonly user: User | null;
-  readonly salt: Buffer;
-  hash: Buffer | null;
-  password: string | null;
+  readonly digest: Buffer;
 }
 
 /** 16 MB and 0.1 to 0.2 s for each guess. */
 const SCRYPT = { N: 2 ** 14, r: 8, p: 5 };
 const HASH_BYTES = 32;
 const SALT_BYTES = 16;
-/** How long a verdict is known without hashing again; clients that send Basic send it with every request. */
-const VERDICT_LIFETIME_MS = 60_000;
-/** Verdicts that are known at once, right ones and wrong ones apart: guesses must not push out the people who work. */
-const MAX_VERDICTS = 1_000;
+/** Of SHA-256. */
+const DIGEST_BYTES = 32;
+/** How long a wrong password is known without hashing again; clients that send Basic send it with every request. */
+const WRONG_LIFETIME_MS = 60_000;
+const MAX_WRONG = 1_000;
 
 /**
- * The users of `CMS_USERS`, or the generated ones, and whether a password is theirs. A user's hash is made of the first right password,
- * so starting costs nothing; until then the passwords are compared, at the same price. A name that nobody has costs the same too.
+ * The users of `CMS_USERS`, or the generated ones, and whether a password is theirs. A right password is known by its digest at once and
+ * waits in no line, so that nobody's wrong ones keep anybody out. A wrong one pays for a slow hash, whose result nobody needs: it is the
+ * price of a guess, and the same for a name that nobody has.
  */
 @Injectable()
 export class UserDirectory {
-  private readonly entries: ReadonlyMap<string, Entry>;
-  private readonly nobody: Entry = { user: null, salt: randomBytes(SALT_BYTES), hash: Buffer.alloc(0), password: null };
-  private readonly queue: HashingQueue;
   /** Under a key that ends with the process, so that what is remembered of passwords is of use to nobody. */
   private readonly digestKey = randomBytes(32);
-  private readonly right = new BoundedMap<User>(MAX_VERDICTS, VERDICT_LIFETIME_MS);
-  private readonly wrong = new BoundedMap<true>(MAX_VERDICTS, VERDICT_LIFETIME_MS);
-  private readonly underWay = new Map<string, Promise<User | null>>();
+  private readonly salt = randomBytes(SALT_BYTES);
+  private readonly entries: ReadonlyMap<string, Entry>;
+  private readonly nobody: Entry = { user: null, digest: randomBytes(DIGEST_BYTES) };
+  private readonly queue: HashingQueue;
+  private readonly wrong = new BoundedMap<true>(MAX_WRONG, WRONG_LIFETIME_MS);
+  private readonly underWay = new Map<string, Promise<void>>();
 
   constructor(@Inject(Settings) settings: Settings, @Inject(CREDENTIALS) credentials: Credentials, metrics: Metrics) {
     this.queue = new HashingQueue(() => metrics.throttled.inc({ reason: 'password-hashes' }));
     const users = settings.cmsUsers ?? credentials.users ?? [];
-    this.entries = new Map(users.map((user) => [user.name, entryOf(user)]));
+    this.entries = new Map(users.map((user) => [user.name, this.entryOf(user)]));
   }
 
   find(name: string): User | null {
@@ -66,39 +66,35 @@ export class UserDirectory {
   /**
    * The user, or null for a wrong name or password alike.
    *
-   * @throws 503 when too many passwords wait for their hash
+   * @throws 503 for a wrong one when too many of them wait for their hash
    */
   async verify(name: string, password: string, origin: PasswordOrigin): Promise<User | null> {
     // Two different lone surrogates have the same bytes.
     if (!name.isWellFormed() || !password.isWellFormed()) return null;
     const digest = this.digest(name, password);
-    const key = digest.toString('base64');
-    const user = this.right.get(key);
-    if (user) return user;
-    if (this.wrong.get(key)) return null;
-    const waiting = this.underWay.get(key);
+    const entry = this.entries.get(name) ?? this.nobody;
+    if (timingSafeEqual(digest, entry.digest)) return entry.user;
+    await this.payForGuess(digest.toString('base64'), password, origin);
+    return null;
+  }
+
+  /** Equal guesses that come together, or within a minute, pay once. */
+  private async payForGuess(guess: string, password: string, { address, isSuspect }: PasswordOrigin): Promise<void> {
+    if (this.wrong.get(guess)) return;
+    const waiting = this.underWay.get(guess);
     if (waiting) return waiting;
-    const verdict = this.judge(name, password, digest, origin).then((judged) => {
-      if (judged) this.right.set(key, judged);
-      else this.wrong.set(key, true);
-      return judged;
-    });
-    this.underWay.set(key, verdict);
+    const payment = this.queue.run(() => hash(password, this.salt), address, isSuspect);
+    this.underWay.set(guess, payment);
     try {
-      return await verdict;
+      await payment;
+      this.wrong.set(guess, true);
     } finally {
-      this.underWay.delete(key);
+      this.underWay.delete(guess);
     }
   }
 
-  private async judge(name: string, password: string, digest: Buffer, origin: PasswordOrigin): Promise<User | null> {
-    const entry = this.entries.get(name) ?? this.nobody;
-    const hash = await this.queue.run(() => hashOf(password, entry.salt), origin.address, origin.isSuspect);
-    if (entry.password === null) return isEqual(hash, entry.hash!) ? entry.user : null;
-    if (!isEqual(digest, this.digest(name, entry.password))) return null;
-    entry.hash = hash;
-    entry.password = null;
-    return entry.user;
+  private entryOf({ name, password, role }: UserSetting): Entry {
+    return { user: { name, role, fullName: name }, digest: this.digest(name, password) };
   }
 
   private digest(name: string, password: string): Buffer {
@@ -107,16 +103,8 @@ export class UserDirectory {
   }
 }
 
-function entryOf({ name, password, role }: UserSetting): Entry {
-  return { user: { name, role, fullName: name }, salt: randomBytes(SALT_BYTES), hash: null, password };
-}
-
-function hashOf(password: string, salt: Buffer): Promise<Buffer> {
+function hash(password: string, salt: Buffer): Promise<void> {
   return new Promise((resolve, reject) =>
-    scrypt(password, salt, HASH_BYTES, SCRYPT, (error, hash) => (error ? reject(error) : resolve(hash))),
+    scrypt(password, salt, HASH_BYTES, SCRYPT, (error) => (error ? reject(error) : resolve())),
   );
-}
-
-function isEqual(one: Buffer, other: Buffer): boolean {
-  return one.length === other.length && timingSafeEqual(one, other);
 }

@@ -1,10 +1,11 @@
-import { createHmac } from 'node:crypto';
+import crypto, { createHmac } from 'node:crypto';
 import { type IncomingHttpHeaders, request } from 'node:http';
 import { CallerAuthenticator } from '../../src/auth/caller.authenticator';
 import { NativeAuthGuard } from '../../src/auth/native-auth.guard';
 import { Dispatcher } from '../../src/http/dispatcher';
 import { AUDIENCE, OidcIssuer } from '../support/oidc-issuer';
 import { startApp, type TestApp } from '../support/start-app';
+import { waitFor } from '../support/wait-for';
 
 type SigningKey = Awaited<ReturnType<OidcIssuer['addKey']>>;
 
@@ -250,6 +251,42 @@ describe('wrong credentials beyond the limit', () => {
     expect((await probe(app, 'lock', { authorization: basic('ed', 'two:with:colons') })).status).toBe(200);
     expect((await probe(app, 'lock')).status).toBe(200);
     expect((await probe(app, 'inspect', wrong(1), '127.0.0.2')).status).toBe(401);
+  });
+
+  it('that fill every line keep nobody out at the same address', async () => {
+    const app = await start();
+    // A hash ends when the test says so: the lines stay full.
+    const ends: (() => void)[] = [];
+    const scrypt = jest.spyOn(crypto, 'scrypt').mockImplementation((_password, _salt, length, _options, done) => {
+      ends.push(() => done(null, Buffer.alloc(length)));
+    });
+    try {
+      const statuses: number[] = [];
+      const flood = Array.from({ length: 40 }, async (_, index) => {
+        statuses.push((await probe(app, 'inspect', { authorization: basic('ed', `guess ${index}`) })).status);
+      });
+      await waitFor(() => statuses.length === 16);
+      expect(new Set(statuses)).toEqual(new Set([503]));
+      const login = { login: 'jürgen', password: 'pässwörd ☃' };
+      const found = await Promise.all([
+        probe(app, 'lock', { authorization: basic('ed', 'two:with:colons') }),
+        probe(app, 'lock', { authorization: basic('ed', 'two:with:colons') }),
+        fetch(`http://127.0.0.1:${app.port}/@login`, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json', accept: 'application/json' },
+          body: JSON.stringify(login),
+        }),
+      ]);
+      expect(found.map(({ status }) => status)).toEqual([200, 200, 200]);
+      await waitFor(() => {
+        ends.shift()?.();
+        return statuses.length === flood.length;
+      });
+      expect(statuses.slice(16).sort()).toEqual([...Array<number>(10).fill(401), ...Array<number>(14).fill(429)]);
+    } finally {
+      scrypt.mockRestore();
+      for (const end of ends) end();
+    }
   });
 
   it('in a flood delay neither others nor the right ones', async () => {
