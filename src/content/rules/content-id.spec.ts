@@ -22,11 +22,12 @@ describe('an id from a title', () => {
     expect(checkId(id)).toBe(id);
   });
 
-  it('is cut between words at 50 characters', () => {
-    expect(idFromTitle('word '.repeat(30), 'x')).toBe('word-'.repeat(10).slice(0, -1));
-    expect(idFromTitle(`${'a'.repeat(40)} ${'b'.repeat(40)}`, 'x')).toBe('a'.repeat(40));
-    expect(idFromTitle('c'.repeat(500_000), 'x')).toBe('c'.repeat(50));
-    expect(idFromTitle(`${'d'.repeat(50)} e`, 'x')).toBe('d'.repeat(50));
+  it('is cut between words at 255 characters', () => {
+    expect(idFromTitle('word '.repeat(200), 'x')).toBe('word-'.repeat(51).slice(0, -1));
+    expect(idFromTitle(`${'a'.repeat(200)} ${'b'.repeat(200)}`, 'x')).toBe('a'.repeat(200));
+    expect(idFromTitle(`a ${'b'.repeat(300)}`, 'x')).toBe('a');
+    expect(idFromTitle('c'.repeat(500_000), 'x')).toBe('c'.repeat(255));
+    expect(idFromTitle(`${'d'.repeat(255)} e`, 'x')).toBe('d'.repeat(255));
   });
 });
 

@@ -2,8 +2,8 @@ import { badRequest } from '../../http/content/content-problem.js';
 
 /** Longest id that is taken; those made from titles are much shorter. */
 const MAX_ID_LENGTH = 255;
-/** Where Plone cuts ids that it makes from titles. */
-const MAX_TITLE_ID_LENGTH = 50;
+/** Where Plone cuts ids that it makes from titles (plone.i18n, `MAX_URL_LENGTH`). */
+const MAX_TITLE_ID_LENGTH = 255;
 
 /**
  * An id that was sent. As in Plone: letters and digits of ASCII and `-_~,.$()`, not beginning with `_` and not only dots, so that no
@@ -28,7 +28,7 @@ export function checkUid(uid: unknown): string {
 }
 
 /**
- * The id that a title makes: lower case, letters without their marks, everything else a hyphen, at most 50 characters and cut between
+ * The id that a title makes: lower case, letters without their marks, everything else a hyphen, at most 255 characters and cut between
  * words. Roughly what Plone's normalizer makes of it; a letter that it cannot spell is written as the number that it has in Unicode.
  *
  * @param substitute where nothing of the title is left
@@ -44,7 +44,7 @@ export function idFromTitle(title: string, substitute: string): string {
   if (id.length <= MAX_TITLE_ID_LENGTH) return id === '' ? substitute : id;
   const start = id.slice(0, MAX_TITLE_ID_LENGTH);
   const wordEnd = id[MAX_TITLE_ID_LENGTH] === '-' ? -1 : start.lastIndexOf('-');
-  return (wordEnd > MAX_TITLE_ID_LENGTH / 2 ? start.slice(0, wordEnd) : start).replace(/-+$/, '');
+  return (wordEnd > 0 ? start.slice(0, wordEnd) : start).replace(/-+$/, '');
 }
 
 function spell(letter: string): string {
