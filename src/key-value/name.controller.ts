@@ -36,7 +36,9 @@ export class NameController {
 
   private async list(request: AzureRequest, collection: 'keys' | 'labels', column: 'key' | 'label'): Promise<Answer> {
     const asOf = asOfFrom(request, this.clock.now());
-    const filter = parseStringFilter('name', request.query.first('name'));
+    // The real service names the column in `/labels`, not the parameter, and Python's SDK looks for that; for `/keys` nothing is known.
+    const named = column === 'label' ? column : 'name';
+    const filter = parseStringFilter(named, request.query.first('name'));
     const cursor = cursorFrom(request, decodeNameToken);
     const page = await this.service.listNames(
       column,

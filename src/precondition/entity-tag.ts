@@ -19,7 +19,8 @@ const DELETE = 0x7f;
  * - an unquoted tag, or anything else wrong anywhere in the list, makes the whole header invalid, and it is ignored;
  * - only the first tag counts;
  * - weak tags compare like strong ones, so the mark is dropped;
- * - `"*"` in quotes is the wildcard too, because the published examples write it so.
+ * - `"*"` in quotes is the wildcard too, because the published examples write it so;
+ * - a tag may have blanks in it, as for the real service: no tag of ours has, and so the condition fails instead of being ignored.
  *
  * The whole list is read in one pass without going back: callers choose its length, so nothing here may be worse than linear.
  *
@@ -57,8 +58,7 @@ function closingQuote(text: string, open: number): number {
   for (let at = open + 1; at < text.length; at++) {
     const code = text.charCodeAt(at);
     if (code === QUOTE) return at;
-    // etagc = %x21 / %x23-7E / obs-text: no blanks, no control characters.
-    if (code <= SPACE || code === DELETE) return -1;
+    if ((code < SPACE && code !== TAB) || code === DELETE) return -1;
   }
   return -1;
 }

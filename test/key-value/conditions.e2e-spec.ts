@@ -21,6 +21,7 @@ const OTHER: Headers[] = [
   { 'if-match': '"other"' },
   { 'if-match': 'W/"other"' },
   { 'if-match': '"other", "E"' },
+  { 'if-match': '"wrong etag"' },
   { 'if-match': '""' },
   { 'if-match': '"other"', 'if-none-match': '"other"' },
 ];

@@ -28,8 +28,6 @@ describe('parseStringFilter', () => {
     [undefined, any],
     ['', any],
     ['*', any],
-    ['*abc', any],
-    ['*a*,\0', any],
     ['\0', { kind: 'null' }],
     ['abc', exact('abc')],
     ['%_', exact('%_')],
@@ -78,6 +76,13 @@ describe('parseStringFilter', () => {
   it('drops empty alternatives, which match nothing', () => {
     expect(parseStringFilter('key', 'a,')).toEqual(oneOf(['a']));
     expect(parseStringFilter('key', ',a')).toEqual(oneOf(['a']));
+  });
+
+  it.each(['*abc', '*abc*', '**', '*a*,\0', '*,b'])('refuses %j: nothing is found by its end or middle', (value) => {
+    expect(refusal(() => parseStringFilter('label', value))).toMatchObject({
+      parameter: 'label',
+      detail: 'label(0): Suffix and Full Text search is not supported',
+    });
   });
 
   it.each([

@@ -27,8 +27,9 @@ const NONE: StringFilter = { kind: 'oneOf', values: [], includesNull: false };
  * @throws Problem `invalid-argument` with the position of the first character in the wrong place (4.2)
  */
 export function parseStringFilter(parameter: string, value: string | undefined): StringFilter {
-  // The real service takes a leading star as "anything", whatever follows it.
-  if (value === undefined || value === '' || value.startsWith('*')) return ANY;
+  if (value === undefined || value === '' || value === '*') return ANY;
+  // In the words of the real service, as recorded for its Java SDK; its emulator takes such a filter as "anything".
+  if (value.startsWith('*')) throw fault(parameter, 0, 'Suffix and Full Text search is not supported');
   if (value === NULL_TEXT) return NULL;
   if (!needsParsing(value)) return { kind: 'exact', value };
   return new FilterParser(parameter, value).parse();
@@ -104,7 +105,7 @@ class FilterParser {
         this.closeAlternative();
         // Judged here as in the real service: later characters no longer matter, earlier ones did.
         if (++this.alternatives > MAX_ALTERNATIVES) {
-          throw this.fault(0, `Too many values. Maximum supported is ${MAX_ALTERNATIVES}`);
+          throw fault(this.parameter, 0, `Too many values. Maximum supported is ${MAX_ALTERNATIVES}`);
         }
         this.start = i + 1;
       } else if (character === '*') {
@@ -141,13 +142,12 @@ class FilterParser {
   }
 
   private invalidCharacter(position: number): Error {
-    return this.fault(position, 'Invalid character');
-  }
-
-  private fault(position: number, reason: string): Error {
-    return invalidArgument(this.parameter, `${this.parameter}(${position}): ${reason}`);
+    return fault(this.parameter, position, 'Invalid character');
   }
 }
+
+const fault = (parameter: string, position: number, reason: string): Error =>
+  invalidArgument(parameter, `${parameter}(${position}): ${reason}`);
 
 function isLoneSurrogate(text: string, at: number): boolean {
   const code = text.charCodeAt(at);
