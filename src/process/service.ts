@@ -10,13 +10,17 @@ import { loadLockStores } from '../lease/load-lock-stores.js';
 import { createLogger } from '../logging/logger.js';
 import { version } from '../version.js';
 import { loadMigrate, loadSeed, loadServe } from './libraries.js';
-import { type Ports, type RunningServer } from './serve.js';
-import { chooseSharedPort, type WorkerAssignment, Workers } from './workers.js';
+import { type RunningServer } from './serve.js';
+import { stopOnSignals } from './stop-signals.js';
+import { chooseSharedPorts, Workers } from './workers.js';
 
 /** Connections kept free beside the pools: migrations, the ownership of the embedded database, an operator's psql. */
 const SPARE_CONNECTIONS = 20;
 
-/** Runs the whole service in this process and, with `WORKERS`, in others that it starts. Resolves once it serves. */
+/**
+ * Runs the whole service in this process and, with `WORKERS`, in others that it starts. Resolves once it serves, or is told to stop
+ * before it does.
+ */
 export async function startService(program: string): Promise<void> {
   const announce = reloadOnSignal();
   const settings = loadSettings(process.env, process.stderr.isTTY);
@@ -24,35 +28,43 @@ export async function startService(program: string): Promise<void> {
   const logger = createLogger(settings.logLevel, settings.logFormat);
   for (const { level, text } of notes) logger[level](text);
   const dataDir = resolve(settings.dataDir);
-  await createDataDirectory(dataDir);
-  const credentials = loadDevelopmentCredentials(settings, dataDir);
   const workerCount = settings.workers === 'auto' ? availableParallelism() : settings.workers;
 
-  const embedded =
-    settings.databaseUrl === undefined
-      ? await startEmbedded(settings, dataDir, workerCount, logger, () => void loadLibraries(workerCount))
-      : null;
-  const database = embedded?.address ?? settings.databaseUrl!;
-  const stopDatabase = async (): Promise<void> => embedded?.stop();
+  let startingDatabase: Promise<EmbeddedPostgres> | undefined;
+  let serving: RunningServer | undefined;
+  const stopDatabase = async (options?: { atOnce: boolean }): Promise<void> => {
+    // A start that fails clears up after itself.
+    const embedded = await startingDatabase?.catch(() => undefined);
+    await embedded?.stop(options);
+  };
+  const stop = async (withNotice: boolean): Promise<void> => {
+    await serving?.drain({ withNotice });
+    await stopDatabase();
+  };
+  const stopping = stopOnSignals({ stop, stopAtOnce: () => stopDatabase({ atOnce: true }) }, logger);
   try {
+    await createDataDirectory(dataDir);
+    const credentials = loadDevelopmentCredentials(settings, dataDir);
+    if (settings.databaseUrl === undefined) {
+      startingDatabase = startEmbedded(settings, dataDir, workerCount, logger, stopping);
+    }
+    const embedded = await startingDatabase;
+    const database = embedded?.address ?? settings.databaseUrl!;
     await loadMigrate().prepareDatabase(database, settings, logger);
     if (settings.seedFile !== undefined) await loadSeed().applySeed(settings.seedFile, settings, database, logger);
-    const running =
-      workerCount > 1
-        ? await startWorkers(
-            workerCount,
-            { credentials, database, lockStores: lockStores.all },
-            settings,
-            logger,
-            program,
-          )
-        : await loadServe().serve({ settings, credentials, logger, database, lockStores });
-    announce(running);
-    stopOnSignals(async (withNotice) => {
-      await running.drain({ withNotice });
-      await stopDatabase();
-    }, logger);
-    const { port, grpcPort } = running;
+    stopping.throwIfAborted();
+    if (workerCount > 1) {
+      const assignment = { credentials, database, lockStores: lockStores.all, ...(await chooseSharedPorts(settings)) };
+      const workers = new Workers(workerCount, assignment, logger, program);
+      // Those that listen are drained while others still start.
+      serving = workers;
+      await workers.start();
+    } else {
+      serving = await loadServe().serve({ settings, credentials, logger, database, lockStores });
+    }
+    stopping.throwIfAborted();
+    announce(serving);
+    const { port, grpcPort } = serving;
     process.stdout.write(
       banner({
         version,
@@ -71,32 +83,11 @@ export async function startService(program: string): Promise<void> {
     );
     logger.info({ host: settings.host, port, grpcPort, workers: workerCount, tls: settings.hasTls }, 'serving');
   } catch (error) {
+    // What is stopped in the middle of its start fails in one way or another.
+    if (stopping.aborted) return;
     await stopDatabase();
     throw error;
   }
-}
-
-async function startWorkers(
-  count: number,
-  assignment: Omit<WorkerAssignment, keyof Ports>,
-  settings: Settings,
-  logger: Logger,
-  program: string,
-): Promise<RunningServer> {
-  const { host } = settings;
-  // At the same time, so that they are not the same one.
-  const [port, grpcPort] = await Promise.all([
-    chooseSharedPort(host, settings.port),
-    settings.grpcPort === 'off' ? settings.grpcPort : chooseSharedPort(host, settings.grpcPort),
-  ]);
-  const workers = new Workers(count, { ...assignment, port, grpcPort }, logger, program);
-  await workers.start();
-  return {
-    port,
-    grpcPort,
-    drain: ({ withNotice = true } = {}) => workers.drain(withNotice),
-    reloadCertificate: () => workers.reloadCertificate(),
-  };
 }
 
 /** Loads what this process will need; a primary with workers serves nothing itself. */
@@ -110,11 +101,12 @@ function startEmbedded(
   dataDir: string,
   workerCount: number,
   logger: Logger,
-  meanwhile: () => void,
+  stopping: AbortSignal,
 ): Promise<EmbeddedPostgres> {
   return EmbeddedPostgres.start({
     dataDir,
-    meanwhile,
+    stopping,
+    meanwhile: () => loadLibraries(workerCount),
     maxConnections: settings.dbPoolMax * workerCount + SPARE_CONNECTIONS,
     log: {
       info: (message, fields) => logger.info(besideOurPid(fields), message),
@@ -138,22 +130,4 @@ function reloadOnSignal(): (running: RunningServer) => void {
   const serving = new Promise<RunningServer>((resolve) => (announce = resolve));
   process.on('SIGHUP', () => void serving.then((running) => running.reloadCertificate()));
   return announce;
-}
-
-/** SIGTERM lets a load balancer take notice first; Ctrl-C does not wait for one. A second signal ends at once. */
-function stopOnSignals(stop: (withNotice: boolean) => Promise<void>, logger: Logger): void {
-  let isStopping = false;
-  const onSignal = (signal: NodeJS.Signals): void => {
-    if (isStopping) process.exit(130);
-    isStopping = true;
-    stop(signal === 'SIGTERM').then(
-      () => process.exit(0),
-      (error: unknown) => {
-        logger.fatal({ err: error }, 'stopping failed');
-        process.exit(1);
-      },
-    );
-  };
-  process.on('SIGTERM', onSignal);
-  process.on('SIGINT', onSignal);
 }

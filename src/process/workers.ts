@@ -7,15 +7,14 @@ import { type DatabaseAddress } from '../database/connection.js';
 import { type LockStore } from '../lease/lock-stores.js';
 import { type MetricsMessageOfPrimary, type MetricsMessageOfWorker } from '../metrics/metrics-messages.js';
 import { ServiceMetrics } from '../metrics/service-metrics.js';
+import { type Ports, type RunningServer } from './serve.js';
 
 /** What the primary tells a worker that has come up. */
-export interface WorkerAssignment {
+export interface WorkerAssignment extends Ports {
   credentials: Credentials;
   database: DatabaseAddress | string;
   /** As plain values: decided once, so that a worker which starts later agrees with the others, whatever became of the files. */
   lockStores: readonly Pick<LockStore, 'name' | 'type' | 'version' | 'prefix'>[];
-  port: number;
-  grpcPort: number | 'off';
 }
 
 export type WorkerMessage = { kind: 'hello' } | { kind: 'listening' } | MetricsMessageOfWorker;
@@ -32,13 +31,13 @@ const LONGEST_RESTART_MS = 5_000;
 const STABLE_MS = 10_000;
 
 /** The processes that share the port. Dead ones are replaced until the service drains. */
-export class Workers {
+export class Workers implements RunningServer {
   private isDraining = false;
   private restartMs = RESTART_MS;
   private readonly serving = new Set<Worker>();
   private readonly metrics = new ServiceMetrics(() => this.askForMetrics());
 
-  /** @param assignment the ports in it are never 0: see `chooseSharedPort` */
+  /** @param assignment the ports in it are never 0: see `chooseSharedPorts` */
   constructor(
     private readonly count: number,
     private readonly assignment: WorkerAssignment,
@@ -46,6 +45,14 @@ export class Workers {
     program: string,
   ) {
     cluster.setupPrimary({ exec: program, args: [], serialization: 'advanced' });
+  }
+
+  get port(): number {
+    return this.assignment.port;
+  }
+
+  get grpcPort(): number | 'off' {
+    return this.assignment.grpcPort;
   }
 
   /** Starts all workers; resolves once each of them listens. */
@@ -60,13 +67,14 @@ export class Workers {
     }
   }
 
-  async drain(withNotice: boolean): Promise<void> {
+  /** Also of workers that a signal to the whole group has reached before us, or that still start. */
+  async drain({ withNotice = true } = {}): Promise<void> {
     this.isDraining = true;
     await Promise.all(
       Object.values(cluster.workers ?? {}).map(async (worker) => {
         if (!worker || worker.isDead()) return;
         const exited = once(worker, 'exit');
-        worker.send({ kind: 'drain', withNotice } satisfies PrimaryMessage);
+        send(worker, { kind: 'drain', withNotice });
         await exited;
       }),
     );
@@ -81,7 +89,7 @@ export class Workers {
       worker.on('message', (message: WorkerMessage) => {
         switch (message.kind) {
           case 'hello':
-            return void worker.send({ kind: 'assignment', assignment: this.assignment } satisfies PrimaryMessage);
+            return send(worker, { kind: 'assignment', assignment: this.assignment });
           case 'listening':
             this.serving.add(worker);
             return resolve();
@@ -119,9 +127,19 @@ export class Workers {
 /** To a worker that may be ending just now, and then needs to hear nothing any more. */
 const send = (worker: Worker, message: PrimaryMessage): void => void worker.send(message, () => undefined);
 
+/** The ports that all workers listen on. */
+export async function chooseSharedPorts({ host, port, grpcPort }: Ports & { host: string }): Promise<Ports> {
+  // At the same time, so that they are not the same one.
+  const [sharedPort, sharedGrpcPort] = await Promise.all([
+    chooseSharedPort(host, port),
+    grpcPort === 'off' ? grpcPort : chooseSharedPort(host, grpcPort),
+  ]);
+  return { port: sharedPort, grpcPort: sharedGrpcPort };
+}
+
 /**
- * The port that all workers listen on. With `PORT=0` a free one is looked for here: workers that each asked for 0 would lose the
- * common port as soon as all of them had died once.
+ * With `PORT=0` a free one is looked for here: workers that each asked for 0 would lose the common port as soon as all of them had
+ * died once.
  */
 export async function chooseSharedPort(host: string, port: number): Promise<number> {
   if (port !== 0) return port;

@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { waitFor } from './wait-for';
 
-const PROGRAM = join(__dirname, '..', '..', 'dist', 'src', 'main.js');
+const REPOSITORY = join(__dirname, '..', '..');
+const PROGRAM = [process.execPath, join(REPOSITORY, 'dist', 'src', 'main.js')] as const;
 
 /** A data folder that a service may use whoever runs it. */
 export function newDataDir(): string {
@@ -20,6 +21,14 @@ const running = new Set<ChildProcess>();
 // A service that a failed test leaves behind would keep the whole run from ending.
 afterAll(() => running.forEach((child) => child.kill('SIGKILL')));
 
+/** How the program is run, where it matters. */
+export interface Launch {
+  /** Otherwise the program itself is. */
+  command?: readonly [string, ...string[]];
+  /** As the first process of a group, as in a terminal. */
+  asGroup?: boolean;
+}
+
 /** The built service as a process of its own, as `npm start` runs it. */
 export class ServiceProcess {
   stdout = '';
@@ -28,9 +37,14 @@ export class ServiceProcess {
   private readonly exited: Promise<number | string>;
 
   /** @param env settings; `PORT=0` and `GRPC_PORT=0` unless it says otherwise */
-  constructor(env: Record<string, string>) {
+  constructor(
+    env: Record<string, string>,
+    { command: [file, ...args] = PROGRAM, asGroup: detached = false }: Launch = {},
+  ) {
     const { PATH = '', HOME = '', TMPDIR = tmpdir() } = process.env;
-    this.child = spawn(process.execPath, [PROGRAM], {
+    this.child = spawn(file, args, {
+      cwd: REPOSITORY,
+      detached,
       env: { PATH, HOME, TMPDIR, PORT: '0', GRPC_PORT: '0', ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
@@ -42,8 +56,8 @@ export class ServiceProcess {
   }
 
   /** Starts a service and waits until it serves. */
-  static async start(env: Record<string, string>): Promise<ServiceProcess> {
-    const service = new ServiceProcess(env);
+  static async start(env: Record<string, string>, launch: Launch = {}): Promise<ServiceProcess> {
+    const service = new ServiceProcess(env, launch);
     await service.listening();
     return service;
   }
@@ -91,6 +105,11 @@ export class ServiceProcess {
 
   signal(signal: NodeJS.Signals): void {
     this.child.kill(signal);
+  }
+
+  /** To every process of the group that it was started with. */
+  signalGroup(signal: NodeJS.Signals): void {
+    process.kill(-this.pid, signal);
   }
 
   /** Exit code, or the signal that ended it. */

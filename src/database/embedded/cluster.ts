@@ -48,7 +48,7 @@ function ownedBy(owner: number, cluster: string, user: DatabaseUser): EmbeddedPo
 export async function createCluster(
   { directory, cluster, user }: DataLocation,
   binaries: Binaries,
-  { password, durable }: { password: string; durable: boolean },
+  { password, durable, stopping }: { password: string; durable: boolean; stopping?: AbortSignal },
 ): Promise<void> {
   await removeLeftovers(cluster);
   await withScratch(cluster, async (scratch) => {
@@ -61,9 +61,12 @@ export async function createCluster(
     await handOver(scratch, user);
     const parameters = ['-D', data, '-U', 'postgres', '--auth=scram-sha-256', `--pwfile=${passwordFile}`];
     parameters.push('-E', 'UTF8', '--locale=C', '--no-instructions', ...(durable ? [] : ['--no-sync']));
-    const result = await runProgram(binaries.initdb, parameters, { cwd: directory, user }).catch((error: unknown) => {
+    stopping?.throwIfAborted();
+    const options = { cwd: directory, user, stopping };
+    const result = await runProgram(binaries.initdb, parameters, options).catch((error: unknown) => {
       throw cannotRun(binaries.initdb, user, error);
     });
+    stopping?.throwIfAborted();
     if (result.exitCode !== 0) throw initdbFailed(result.output, directory, user);
     await rename(data, cluster).catch(async (error: unknown) => {
       if (!(await exists(join(cluster, 'PG_VERSION')))) throw error;

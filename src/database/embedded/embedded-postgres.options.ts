@@ -15,6 +15,8 @@ export interface EmbeddedPostgresOptions {
   durable?: boolean;
   /** What to do in the time that a server takes which was just started; left out when one runs already. */
   meanwhile?: () => void;
+  /** Once aborted, a start is given up and fails, and whatever it has started is ended. */
+  stopping?: AbortSignal;
 }
 
 /** How to connect to the application's database. */

@@ -53,7 +53,11 @@ const STILL_WAITING_MS = 10_000;
 const SHUT_DOWN_PATIENCE_MS = 10_000;
 
 /** Thrown to leave the waiting when the service stops meanwhile. */
-class Stopping extends Error {}
+class Stopping extends Error {
+  constructor() {
+    super('the service stops');
+  }
+}
 
 /**
  * The service's own PostgreSQL: makes the data directory, runs the server, keeps it running, and sees to it that one service at a time
@@ -90,7 +94,7 @@ export class EmbeddedPostgres {
     const location = await chooseDataLocation(options.dataDir);
     try {
       const postgres = await EmbeddedPostgres.prepare(location, options);
-      await postgres.open(options.meanwhile);
+      await postgres.open(options);
       options.log.info(postgres.adopted ? 'embedded PostgreSQL taken over as it runs' : 'embedded PostgreSQL started', {
         version: postgres.settings.version,
         pid: postgres.postmaster?.pid,
@@ -114,8 +118,13 @@ export class EmbeddedPostgres {
     return this.wasAdopted;
   }
 
-  /** Ends all sessions and the server; the data stays. Calling it again changes nothing. */
-  async stop(): Promise<void> {
+  /**
+   * Ends all sessions and the server; the data stays. Calling it again changes nothing, unless it is to be done `atOnce`: without
+   * writing everything out, which the next start makes up for.
+   */
+  async stop({ atOnce = false } = {}): Promise<void> {
+    this.isStopping = true;
+    if (atOnce && !this.isTakenByAnother) await this.postmaster?.hurry();
     this.stopped ??= this.shutDown();
     return this.stopped;
   }
@@ -129,7 +138,7 @@ export class EmbeddedPostgres {
     const password = await agreedPassword(location.passwordFile);
     if (!isOld) {
       options.log.info('making a new database', { location: location.directory });
-      await createCluster(location, binaries, { password, durable });
+      await createCluster(location, binaries, { password, durable, stopping: options.stopping });
       // Another start may have been faster, with another release of PostgreSQL.
       await hasUsableCluster(location, installed);
     }
@@ -138,10 +147,10 @@ export class EmbeddedPostgres {
     return new EmbeddedPostgres(settings, await chooseEndpoint(location), password, options.log);
   }
 
-  private async open(meanwhile?: () => void): Promise<void> {
+  private async open({ meanwhile, stopping }: EmbeddedPostgresOptions): Promise<void> {
     await this.serverLog.follow();
     try {
-      await this.own(meanwhile);
+      await this.own({ meanwhile, stopping });
       this.watch();
     } catch (error) {
       await this.abandon();
@@ -158,13 +167,16 @@ export class EmbeddedPostgres {
   }
 
   /** Finds or starts the server and takes the lock in it, for as long as that takes. Every turn of the loop looks afresh. */
-  private async own(meanwhile?: () => void): Promise<void> {
+  private async own({
+    meanwhile,
+    stopping,
+  }: Pick<EmbeddedPostgresOptions, 'meanwhile' | 'stopping'> = {}): Promise<void> {
     let startedAt = Date.now();
     const waited = (): number => Date.now() - startedAt;
     let isNew = false;
     let nextNews = STILL_WAITING_MS;
     for (;;) {
-      if (this.isStopping) throw new Stopping();
+      if (this.isStopping || stopping?.aborted) throw new Stopping();
       if (this.postmaster !== null && !(await this.postmaster.isAlive())) {
         if (isNew) {
           await this.requirePassingFailure(this.postmaster, waited());
@@ -307,7 +319,6 @@ export class EmbeddedPostgres {
   }
 
   private async shutDown(): Promise<void> {
-    this.isStopping = true;
     await this.keeping;
     if (this.postmaster !== null && !this.isTakenByAnother) {
       // The lock is kept until the server ends, so that a service that starts meanwhile waits instead of taking over a dying server.

@@ -88,8 +88,13 @@ export class Postmaster {
   async shutDown(patienceMs: number): Promise<boolean> {
     await this.signal('SIGINT');
     if (await this.hasExitedWithin(patienceMs)) return true;
-    await this.signal('SIGQUIT');
+    await this.hurry();
     return this.hasExitedWithin(patienceMs);
+  }
+
+  /** Has it end without finishing anything, and does not wait for that. Loses nothing either. */
+  async hurry(): Promise<void> {
+    await this.signal('SIGQUIT');
   }
 
   private async signal(signal: 'SIGINT' | 'SIGQUIT'): Promise<void> {

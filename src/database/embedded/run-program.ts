@@ -17,11 +17,15 @@ export function programEnvironment(): NodeJS.ProcessEnv {
   return { ...Object.fromEntries(kept), LC_ALL: 'C', TZ: 'UTC' };
 }
 
-/** Runs a program to its end as the database's user, out of reach of the terminal's Ctrl-C. */
+/**
+ * Runs a program to its end as the database's user, out of reach of the terminal's Ctrl-C.
+ *
+ * @param stopping kills it, with all that it started, where we may
+ */
 export async function runProgram(
   program: string,
   parameters: readonly string[],
-  { cwd, user }: { cwd: string; user: DatabaseUser },
+  { cwd, user, stopping }: { cwd: string; user: DatabaseUser; stopping?: AbortSignal },
 ): Promise<ProgramResult> {
   return new Promise((resolve, reject) => {
     const child = spawn(program, parameters, {
@@ -38,7 +42,21 @@ export async function runProgram(
     };
     child.stdout.on('data', collect);
     child.stderr.on('data', collect);
+    const kill = (): void => killGroup(child.pid);
+    stopping?.addEventListener('abort', kill);
     child.once('error', reject);
-    child.once('close', (exitCode) => resolve({ exitCode, output }));
+    child.once('close', (exitCode) => {
+      stopping?.removeEventListener('abort', kill);
+      resolve({ exitCode, output });
+    });
   });
+}
+
+/** What cannot be killed, on Windows or for want of the right to, is left to end by itself. */
+function killGroup(leader: number | undefined): void {
+  try {
+    if (leader !== undefined) process.kill(-leader, 'SIGKILL');
+  } catch {
+    // It has ended, or is not ours to end.
+  }
 }
