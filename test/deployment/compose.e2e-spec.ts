@@ -109,7 +109,7 @@ describe('Dockerfile', () => {
 
   it('runs what the build makes, as somebody else than root, with production dependencies only', () => {
     const { start } = (JSON.parse(read('package.json')) as { scripts: { start: string } }).scripts;
-    expect(read(start.split(' ')[1]!)).toContain('dist/src/main.js');
+    expect(read(/\S+\.mjs/.exec(start)![0])).toContain('dist/src/main.js');
     expect(last).toContain('CMD ["node", "dist/src/main.js"]');
     expect(last).toContain('USER node');
     expect(last.some((line) => line.includes('--from=dependencies'))).toBe(true);

@@ -8,6 +8,7 @@ import { waitFor } from '../support/wait-for';
 
 /** As in migrate.ts. */
 const MIGRATION_LOCK = '4841230198563201';
+const NPM_START = ['npm', 'start'] as const;
 
 let dataDir: string;
 beforeEach(() => void (dataDir = newDataDir()));
@@ -70,6 +71,18 @@ async function holdRequest(service: ServiceProcess): Promise<{ letGo(): Promise<
 }
 
 describe('a service that is told to stop', () => {
+  it.each([
+    ['npm alone', (service: ServiceProcess) => service.signal('SIGTERM')],
+    ['the whole group', (service: ServiceProcess) => service.signalGroup('SIGTERM')],
+    ['the whole group, by Ctrl-C', (service: ServiceProcess) => service.signalGroup('SIGINT')],
+  ])('through npm, with a signal to %s, ends with 0 and stops its database', async (_, tell) => {
+    const service = await ServiceProcess.start({ DATA_DIR: dataDir }, { command: NPM_START, asGroup: true });
+    tell(service);
+    expect(await service.exit()).toBe(0);
+    expect(service.stderr).not.toContain('not found');
+    expect(processesOf(dataDir)).toEqual([]);
+  });
+
   it.each(['1', '2'])(
     'finishes the request under way when it is told twice at the same time, with WORKERS=%s',
     async (workers) => {
