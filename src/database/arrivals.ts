@@ -1,5 +1,6 @@
 import { Problem } from '../problem/problem.js';
 import { type Database } from './database.js';
+import { StatementLine } from './statement-line.js';
 
 /** How calls of one kind, each of which changes something, are answered. */
 export interface Answering<Call, Answer> {
@@ -36,10 +37,6 @@ interface Arrival<Call, Answer> {
 const MAX_UNDER_WAY = 2;
 /** Calls that one statement decides. */
 const MAX_CALLS = 64;
-/** Calls that wait here beyond which a new one is refused, as in front of the connections (reliability §4.6). */
-const MAX_ARRIVALS = 1000;
-/** Milliseconds after which a statement no longer keeps others waiting: one that hangs must cost a connection, not the queue. */
-const PATIENCE_MS = 200;
 
 /**
  * Sends calls that arrive together as one statement, which they share with its commit; each is judged by itself, and acknowledged after
@@ -50,54 +47,40 @@ const PATIENCE_MS = 200;
  * database is away, those that wait are refused with it: they would only wait for the same refusal.
  */
 export class Arrivals<Call, Answer> {
-  private waiting: Arrival<Call, Answer>[] = [];
-  private readonly namesUnderWay = new Set<string>();
-  private underWay = 0;
-  private isScheduled = false;
+  private readonly line: StatementLine<Arrival<Call, Answer>>;
 
   constructor(
     private readonly answering: Answering<Call, Answer>,
     private readonly database: Pick<Database, 'newDeadline' | 'refuseCrowd'>,
-  ) {}
+  ) {
+    this.line = new StatementLine(
+      MAX_UNDER_WAY,
+      () => this.takeNext(),
+      (taken) => (taken.length > 1 ? this.sendTogether(taken) : this.sendAlone(taken[0]!)),
+    );
+  }
 
   send(call: Call): Promise<Answer> {
-    if (this.waiting.length >= MAX_ARRIVALS) return Promise.reject(this.database.refuseCrowd());
+    if (this.line.isFull) return Promise.reject(this.database.refuseCrowd());
     return new Promise((resolve, reject) => {
       const name = this.answering.nameOf(call);
-      this.waiting.push({ call, name, deadline: this.database.newDeadline(), resolve, reject });
-      this.schedule();
+      this.line.add({ call, name, deadline: this.database.newDeadline(), resolve, reject });
     });
-  }
-
-  /** The rest of this turn of the event loop may bring more calls. */
-  private schedule(): void {
-    if (this.isScheduled || this.underWay >= MAX_UNDER_WAY || this.waiting.length === 0) return;
-    this.isScheduled = true;
-    setImmediate(() => {
-      this.isScheduled = false;
-      const arrivals = this.takeNext();
-      if (arrivals.length > 0) void this.sendNext(arrivals);
-    });
-  }
-
-  private async sendNext(arrivals: readonly Arrival<Call, Answer>[]): Promise<void> {
-    const end = this.begin(arrivals);
-    this.schedule();
-    if (arrivals.length > 1) await this.sendTogether(arrivals);
-    else await this.sendAlone(arrivals[0]!);
-    end();
   }
 
   /** In order of arrival; what does not fit any more, or has to wait for another of its name, is left for the next statement. */
   private takeNext(): Arrival<Call, Answer>[] {
-    const { answering } = this;
-    const names = new Set(answering.ofSameName === 'waits' ? this.namesUnderWay : []);
+    const { answering, line } = this;
+    const names = new Set<string>();
+    if (answering.ofSameName === 'waits') {
+      for (const arrivals of line.underWay) for (const { name } of arrivals) names.add(name);
+    }
     const taken: Arrival<Call, Answer>[] = [];
     const left: Arrival<Call, Answer>[] = [];
     let bytes = 0;
-    for (const [index, arrival] of this.waiting.entries()) {
+    for (const [index, arrival] of line.waiting.entries()) {
       if (taken.length === MAX_CALLS) {
-        left.push(...this.waiting.slice(index));
+        left.push(...line.waiting.slice(index));
         break;
       }
       const ownBytes = answering.bytesOf(arrival.call);
@@ -110,7 +93,7 @@ export class Arrivals<Call, Answer> {
       } else if (answering.ofSameName === 'waits') left.push(arrival);
       else void this.sendAlone(arrival);
     }
-    this.waiting = left;
+    line.waiting = left;
     return taken;
   }
 
@@ -130,25 +113,8 @@ export class Arrivals<Call, Answer> {
       }
     } catch (error) {
       const isAway = error instanceof Problem && error.kind === 'unavailable';
-      for (const { reject } of isAway ? [...arrivals, ...this.waiting.splice(0)] : arrivals) reject(error);
+      for (const { reject } of isAway ? [...arrivals, ...this.line.waiting.splice(0)] : arrivals) reject(error);
     }
-  }
-
-  /** @returns what to call when the statement is over; it counts as over anyway when that takes too long */
-  private begin(arrivals: readonly Arrival<Call, Answer>[]): () => void {
-    this.underWay++;
-    for (const { name } of arrivals) this.namesUnderWay.add(name);
-    let isOver = false;
-    const end = (): void => {
-      if (isOver) return;
-      isOver = true;
-      clearTimeout(timer);
-      this.underWay--;
-      for (const { name } of arrivals) this.namesUnderWay.delete(name);
-      this.schedule();
-    };
-    const timer = setTimeout(end, PATIENCE_MS).unref();
-    return end;
   }
 }
 

@@ -1,8 +1,8 @@
-import { Problem } from '../problem/problem.js';
 import { type Database } from './database.js';
+import { StatementLine } from './statement-line.js';
 
-/** Calls that wait here beyond which a new one is refused, as in front of the connections (reliability §4.6). */
-const MAX_WAITING = 1000;
+/** How long a call waits for a statement that has room for it, in milliseconds, as for a connection (reliability §4.6). */
+const BUSY_MS = 500;
 
 /** How many statements a gathering keeps under way, and how many calls it hands to each at most. */
 export interface GatheringLimits {
@@ -12,6 +12,7 @@ export interface GatheringLimits {
 
 interface Waiting<Call, Result> {
   readonly call: Call;
+  readonly deadline: number;
   readonly resolve: (result: Result) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -19,50 +20,58 @@ interface Waiting<Call, Result> {
 /**
  * Answers calls that arrive together by one statement: what they share is the cost of a round trip. It is sent after all of them have
  * arrived, so each call sees every change that was acknowledged before it was made (promise P3). A call that comes alone is sent at
- * once, by itself. If the database is away, those that wait are refused with it: they would only wait for the same refusal.
+ * once, by itself. A statement that fails, or hangs, takes nobody with it but its own calls.
  */
 export class Gathering<Call, Result> {
-  private waiting: Waiting<Call, Result>[] = [];
-  private underWay = 0;
-  private isScheduled = false;
+  private readonly line: StatementLine<Waiting<Call, Result>>;
 
-  /** @param answerAll answers the calls in their order; where it fails, all of them do */
+  /**
+   * @param answerAll answers the calls in their order, by a deadline of `performance.now()`; where it fails, all of them do. May be
+   *   called again before it has answered: where that takes long
+   */
   constructor(
-    private readonly answerAll: (calls: readonly Call[]) => Promise<readonly Result[]>,
+    private readonly answerAll: (calls: readonly Call[], deadline: number) => Promise<readonly Result[]>,
     private readonly limits: GatheringLimits,
-    private readonly database: Pick<Database, 'refuseCrowd'>,
-  ) {}
+    private readonly database: Pick<Database, 'newDeadline' | 'refuseCrowd'>,
+  ) {
+    this.line = new StatementLine(
+      limits.underWay,
+      () => this.takeNext(),
+      (taken) => this.send(taken),
+    );
+  }
 
   call(call: Call): Promise<Result> {
-    if (this.waiting.length >= MAX_WAITING) return Promise.reject(this.database.refuseCrowd());
+    if (this.line.isFull) return Promise.reject(this.database.refuseCrowd());
     return new Promise((resolve, reject) => {
-      this.waiting.push({ call, resolve, reject });
-      this.schedule();
+      this.line.add({ call, deadline: this.database.newDeadline(), resolve, reject });
     });
   }
 
-  /** The rest of this turn of the event loop may bring more calls. */
-  private schedule(): void {
-    if (this.isScheduled || this.underWay >= this.limits.underWay || this.waiting.length === 0) return;
-    this.isScheduled = true;
-    setImmediate(() => {
-      this.isScheduled = false;
-      void this.send(this.waiting.splice(0, this.limits.calls));
-    });
+  private takeNext(): Waiting<Call, Result>[] {
+    const taken = this.line.waiting.splice(0, this.limits.calls);
+    if (this.line.waiting.length > 0) this.refuseLate();
+    return taken;
   }
 
-  private async send(sent: readonly Waiting<Call, Result>[]): Promise<void> {
-    this.underWay++;
-    this.schedule();
+  /** Refuses those that have waited long enough, and are left behind once more. */
+  private refuseLate(): void {
+    const { waiting } = this.line;
+    const lateUntil = this.database.newDeadline() - BUSY_MS;
+    const inTime = waiting.findIndex(({ deadline }) => deadline > lateUntil);
+    for (const { reject } of waiting.splice(0, inTime < 0 ? waiting.length : inTime))
+      reject(this.database.refuseCrowd());
+  }
+
+  private async send(taken: readonly Waiting<Call, Result>[]): Promise<void> {
     try {
-      const results = await this.answerAll(sent.map(({ call }) => call));
-      sent.forEach(({ resolve }, index) => resolve(results[index]!));
+      const results = await this.answerAll(
+        taken.map(({ call }) => call),
+        taken[0]!.deadline,
+      );
+      taken.forEach(({ resolve }, index) => resolve(results[index]!));
     } catch (error) {
-      const isAway = error instanceof Problem && error.kind === 'unavailable';
-      for (const { reject } of isAway ? [...sent, ...this.waiting.splice(0)] : sent) reject(error);
-    } finally {
-      this.underWay--;
-      this.schedule();
+      for (const { reject } of taken) reject(error);
     }
   }
 }

@@ -14,15 +14,16 @@ export class PointReads {
   private readonly reads: Gathering<KeyValueName, KeyValue | null>;
 
   constructor(private readonly database: Database) {
-    this.reads = new Gathering((names) => this.findAll(names), LIMITS, database);
+    this.reads = new Gathering((names, deadline) => this.findAll(names, deadline), LIMITS, database);
   }
 
   find(key: string, label: string): Promise<KeyValue | null> {
     return this.reads.call({ key, label });
   }
 
-  private async findAll(names: readonly KeyValueName[]): Promise<(KeyValue | null)[]> {
-    const rows = await this.database.query(FIND_MANY, [names.map(({ key }) => key), names.map(({ label }) => label)]);
+  private async findAll(names: readonly KeyValueName[], deadline: number): Promise<(KeyValue | null)[]> {
+    const values = [names.map(({ key }) => key), names.map(({ label }) => label)];
+    const rows = await this.database.query(FIND_MANY, values, deadline);
     const found = new Array<KeyValue | null>(names.length).fill(null);
     for (const row of rows) found[Number(row[0]) - 1] = toKeyValue(row, 1);
     return found;

@@ -1,9 +1,9 @@
 import { Injectable } from '@nestjs/common';
-import { Database, type Row } from '../database/database.js';
+import { Database } from '../database/database.js';
 import { Gathering } from '../database/gathering.js';
 import { STORE_CHANGES, STORE_CHANGES_LIMIT } from './key-value.sql.js';
 
-/** One at a time: each statement looks for what became visible since the one before it. */
+/** One at a time: it answers everybody, and each looks for what became visible since the one before it. */
 const LIMITS = { underWay: 1, calls: Infinity };
 /** The window of a process that has not asked yet: everything, which is more than is ever counted. */
 const NO_WINDOW = '0';
@@ -23,7 +23,7 @@ export class StoreEpoch {
   private seen: string | undefined;
 
   constructor(private readonly database: Database) {
-    this.questions = new Gathering((calls) => this.ask(calls.length), LIMITS, database);
+    this.questions = new Gathering((calls, deadline) => this.ask(calls.length, deadline), LIMITS, database);
   }
 
   /**
@@ -34,22 +34,23 @@ export class StoreEpoch {
     return this.questions.call(null);
   }
 
-  private async ask(calls: number): Promise<number[]> {
+  private async ask(calls: number, deadline: number): Promise<number[]> {
+    const { window, seen, epoch } = this;
     try {
-      const [row] = await this.database.query(STORE_CHANGES, [this.window]);
-      this.compare(row!);
+      const [row] = await this.database.query(STORE_CHANGES, [window], deadline);
+      const [server, xmin, count, sum, nextCount, nextSum] = row!;
+      const isCounted = Number(count) < STORE_CHANGES_LIMIT;
+      const isSame = isCounted && seen === `${String(server)} ${String(count)} ${String(sum)}`;
+      // Where another one was answered in between, because this one took long, nothing says which of them saw the store first. If both
+      // found it as it was at the epoch when they were sent, that one goes on; otherwise each has one of its own.
+      if (!isSame || epoch !== this.epoch) this.epoch++;
+      this.window = xmin as string;
+      this.seen = isCounted ? `${String(server)} ${String(nextCount)} ${String(nextSum)}` : undefined;
     } catch (error) {
       // Whatever answers next may be another server, with another history.
       this.epoch++;
       throw error;
     }
     return new Array<number>(calls).fill(this.epoch);
-  }
-
-  private compare([server, xmin, count, sum, nextCount, nextSum]: Row): void {
-    const isCounted = Number(count) < STORE_CHANGES_LIMIT;
-    if (!isCounted || this.seen !== `${String(server)} ${String(count)} ${String(sum)}`) this.epoch++;
-    this.window = xmin as string;
-    this.seen = isCounted ? `${String(server)} ${String(nextCount)} ${String(nextSum)}` : undefined;
   }
 }

@@ -1,3 +1,5 @@
+import { atOnce } from '../support/at-once';
+import { HeldAnswer } from '../support/held-answer';
 import { startApp, type TestApp } from '../support/start-app';
 
 describe('single reads that arrive together', () => {
@@ -34,5 +36,16 @@ describe('single reads that arrive together', () => {
       }),
     );
     expect(isStale).not.toContain(true);
+  });
+
+  it('do not wait for one whose statement the database is silent about', async () => {
+    await app.azure.put('/kv/silent', { value: 'v' });
+    const held = new HeldAnswer(app, 'key_value_find_many');
+    const silent = app.azure.get('/kv/silent');
+    await held.isHeld;
+    const answers = await atOnce(20, () => app.azure.get('/kv/silent'));
+    expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 200));
+    held.release();
+    expect((await silent).status).toBe(200);
   });
 });

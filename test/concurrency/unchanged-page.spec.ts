@@ -1,12 +1,14 @@
 import { Database } from '../../src/database/database';
 import { PUT } from '../../src/key-value/key-value.sql';
 import { type AzureAnswer } from '../support/azure-http';
+import { HeldAnswer } from '../support/held-answer';
 import { SideTransaction } from '../support/side-transaction';
 import { startApp, type TestApp } from '../support/start-app';
 import { waitFor } from '../support/wait-for';
 
 const PAGE = '/kv?key=page/*';
 const ROUNDS = 100;
+const CHANGES = 'key_value_store_changes';
 
 let one: TestApp;
 let other: TestApp;
@@ -46,7 +48,7 @@ const ask = (app: TestApp, tag: string): Promise<AzureAnswer> =>
 async function isRemembered(tag: string): Promise<boolean> {
   statements = [];
   const { status } = await ask(one, tag);
-  return status === 304 && statements.every((name) => name === 'key_value_store_changes');
+  return status === 304 && statements.every((name) => name === CHANGES);
 }
 
 /** A change by the service's own statement, in a transaction that stays open. */
@@ -135,6 +137,28 @@ describe('a page that a client has already', () => {
     const last = await tagOf(one);
     await waitFor(() => isRemembered(last));
   });
+
+  it.each(['before', 'after'] as const)(
+    'is answered as it is beside a question that the database is silent about, held %s it is run',
+    async (where) => {
+      const tag = await tagOf(one);
+      await waitFor(() => isRemembered(tag));
+      const held = new HeldAnswer(one, CHANGES, where);
+      const silent = ask(one, tag);
+      await held.isHeld;
+      expect((await ask(one, tag)).status).toBe(304);
+      await put(other, 'page/a', `beside a silent question, ${where}`);
+      expect((await ask(one, tag)).status).toBe(200);
+      const changedTag = await tagOf(one);
+      expect((await ask(one, changedTag)).status).toBe(304);
+
+      // Its late answer, which may be about the store as it was before the change, takes back nothing that was seen since.
+      held.release();
+      expect((await silent).status).toBe(200);
+      expect((await ask(one, tag)).status).toBe(200);
+      await waitFor(() => isRemembered(changedTag));
+    },
+  );
 
   it('is never taken for current while writers and readers race', async () => {
     let written = 0;
