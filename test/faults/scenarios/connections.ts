@@ -20,6 +20,39 @@ const put = (connection: HttpConnection, key: string): ReturnType<HttpConnection
 const list = (connection: HttpConnection, key: string): ReturnType<HttpConnection['send']> =>
   connection.send('GET', `/kv?key=${key}&api-version=2023-11-01`);
 
+/** What the load is made of; requests of a kind share statements. */
+const KINDS = ['puts', 'gets', 'polls'] as const;
+const kindOf = (index: number): (typeof KINDS)[number] => KINDS[index % KINDS.length]!;
+const READ_KEY = 'read';
+
+/** How often something happened to requests of each kind. */
+class Tally {
+  private readonly counts = { puts: 0, gets: 0, polls: 0 };
+
+  add(index: number): void {
+    this.counts[kindOf(index)]++;
+  }
+
+  of(kind: (typeof KINDS)[number]): number {
+    return this.counts[kind];
+  }
+}
+
+/** Makes what the load reads. @returns the entity tag of the page that is polled, which does not change */
+async function prepareReads(connection: HttpConnection): Promise<string> {
+  await put(connection, READ_KEY);
+  const reply = await list(connection, READ_KEY);
+  return (reply.kind === 'answer' && reply.headers.get('etag')) || 'none';
+}
+
+function sendOne(connection: HttpConnection, index: number, pageTag: string): ReturnType<HttpConnection['send']> {
+  const kind = kindOf(index);
+  if (kind === 'puts') return put(connection, `load-${index}`);
+  return kind === 'gets'
+    ? connection.send('GET', `/kv/${READ_KEY}?api-version=2023-11-01`)
+    : connection.send('GET', `/kv?key=${READ_KEY}&api-version=2023-11-01`, { headers: { 'if-none-match': pageTag } });
+}
+
 /** The server ends all connections, again and again, while they are in use and while they rest. */
 export async function endConnections(context: Context, rounds: number): Promise<void> {
   const { findings } = context;
@@ -100,17 +133,18 @@ export const fullPool: FaultTest = {
     const replica = deployment.replica(0);
     const connections = Array.from({ length: 40 }, () => new HttpConnection(replica.port));
     await Promise.all(connections.map((connection, index) => put(connection, `warm-${index}`)));
+    const pageTag = await prepareReads(connections[0]!);
     proxy.hold('down');
     const busy = connections.slice(0, POOL).map((connection, index) => list(connection, `busy-${index}`));
     await pause(50);
-    let refused = 0;
+    const refused = new Tally();
     let slowest = 0;
     const wrong: string[] = [];
     const untilMs = now() + 10_000;
     const hammer = async (connection: HttpConnection, index: number): Promise<void> => {
       for (let turn = 0; now() < untilMs; turn++) {
         const startedAt = now();
-        const reply = await put(connection, `refused-${index}`);
+        const reply = await sendOne(connection, index, pageTag);
         if (now() > untilMs) return;
         const text = reply.kind === 'answer' ? `${reply.status}` : reply.reason;
         const isRefusal =
@@ -120,9 +154,9 @@ export const fullPool: FaultTest = {
           reply.headers.has('retry-after-ms');
         // After 8 s the busy ones are given up, and a place in the pool gets free for one that then is as busy.
         const isUnknown = reply.kind === 'answer' && reply.text.includes('outcome-unknown');
-        if (!isRefusal) wrong.push(`while the pool was full: ${text}`);
+        if (!isRefusal) wrong.push(`${kindOf(index)} while the pool was full: ${text}`);
         else {
-          refused++;
+          refused.add(index);
           if (!isUnknown) slowest = Math.max(slowest, now() - startedAt);
         }
       }
@@ -151,7 +185,7 @@ export const fullPool: FaultTest = {
     const ends = deployment.unexpectedEnds;
     await deployment.stop();
     proxy.close();
-    findings.atLeast('requests refused with 503 and when to come again', refused, 50);
+    for (const kind of KINDS) findings.atLeast(`${kind} refused with 503 and when to come again`, refused.of(kind), 15);
     findings.violated('other answers', wrong);
     // 500 ms of waiting for a connection, and what a busy machine adds.
     findings.atMost('slowest refusal, ms', slowest, 1_500);
@@ -192,33 +226,38 @@ export const slowDatabase: FaultTest = {
         reply.kind !== 'answer' ? [reply.reason] : reply.status === 200 ? [] : [`${reply.status} ${reply.text}`],
       ),
     );
+    const reader = new HttpConnection(replica.port);
+    const pageTag = await prepareReads(reader);
+    reader.close();
     for (const delayMs of [200, 2_000]) {
       proxy.delayMs = delayMs / 2;
       await replica.vitals();
       const untilMs = now() + context.times(15_000, 30_000);
-      let served = 0;
-      let refused = 0;
+      const served = new Tally();
+      const refused = new Tally();
       let slowest = 0;
       await Promise.all(
         Array.from({ length: 64 }, async (_, index) => {
           const connection = new HttpConnection(replica.port);
           while (now() < untilMs) {
             const startedAt = now();
-            const reply = await put(connection, `slow-${index}`);
+            const reply = await sendOne(connection, index, pageTag);
             slowest = Math.max(slowest, now() - startedAt);
             if (reply.kind !== 'answer') wrong.push(`at +${delayMs} ms: ${reply.reason}`);
-            else if (reply.status === 200) served++;
+            else if (reply.status === (kindOf(index) === 'polls' ? 304 : 200)) served.add(index);
             else if (reply.status === 503 && reply.headers.has('retry-after')) {
-              refused++;
+              refused.add(index);
               await pause(Number(reply.headers.get('retry-after-ms') ?? 500));
-            } else wrong.push(`at +${delayMs} ms: ${reply.status} ${reply.text}`);
+            } else wrong.push(`at +${delayMs} ms, ${kindOf(index)}: ${reply.status} ${reply.text}`);
           }
           connection.close();
         }),
       );
       const { loopDelayP99Ms } = await replica.vitals();
-      findings.atLeast(`+${delayMs} ms: requests served`, served, 10);
-      findings.tell(`+${delayMs} ms: refused with Retry-After`, refused);
+      for (const kind of KINDS) {
+        findings.atLeast(`+${delayMs} ms: ${kind} served`, served.of(kind), 10);
+        findings.tell(`+${delayMs} ms: ${kind} refused with Retry-After`, refused.of(kind));
+      }
       findings.atMost(`+${delayMs} ms: slowest answer, ms`, slowest, 10_000);
       findings.atMost(`+${delayMs} ms: event-loop delay p99, ms`, loopDelayP99Ms, 100);
     }
