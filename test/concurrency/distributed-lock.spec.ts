@@ -209,8 +209,8 @@ const FAULTS: readonly { name: string; fault: Fault }[] = [
     name: 'a hold that is not looked at under the row lock',
     fault: {
       file: 'lease/lease.sql.js',
-      text: 'WHERE (l.owner IS NULL\n',
-      instead: 'WHERE (true OR l.owner IS NULL\n',
+      text: "       WHERE ${isFree('l', { owner: '$3', delayMs: '$9' })}\n",
+      instead: '       WHERE true\n',
     },
   },
   {
