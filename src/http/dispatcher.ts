@@ -29,6 +29,7 @@ const MAX_HEADER_LINES = 200;
 const MAX_TARGET_LENGTH = 16_384;
 const HOST = 'host';
 const AUTHORIZATION = 'authorization';
+const CONNECTION = 'Connection';
 
 /**
  * What is served however crowded the database is: operators need it most then. Their own look at the database, if they take one, is
@@ -237,8 +238,11 @@ export class Dispatcher {
     else if (answer.status !== 204 && answer.status !== 304) headers.push('Content-Length', '0');
     // A body that was refused unread would be taken for the next request on this connection.
     const isUnread = !incoming.complete && announcesBody(incoming);
-    if ((this.isDraining || isUnread) && !headers.includes('Connection')) headers.push('Connection', 'close');
-    if (headers.includes('Connection')) this.closing.add(incoming.socket);
+    const isClosing = hasName(headers, CONNECTION);
+    if (isClosing || isUnread || this.isDraining) {
+      if (!isClosing) headers.push(CONNECTION, 'close');
+      this.closing.add(incoming.socket);
+    }
     response.writeHead(answer.status, headers);
     if (!isUnread) return void response.end(body);
     response.flushHeaders();
@@ -275,6 +279,12 @@ function hasRepeatedHeader(rawHeaders: readonly string[]): boolean {
     else if (name.length === AUTHORIZATION.length && name.toLowerCase() === AUTHORIZATION) authorizations++;
   }
   return hosts > 1 || authorizations > 1;
+}
+
+/** Whether an answer has a header of that name, in our own spelling. Values may be the client's own words and tell nothing. */
+function hasName(headers: readonly string[], name: string): boolean {
+  for (let index = 0; index < headers.length; index += 2) if (headers[index] === name) return true;
+  return false;
 }
 
 /** HEAD is served wherever GET is. */

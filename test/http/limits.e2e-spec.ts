@@ -272,6 +272,18 @@ describe('a connection', () => {
     expect(await connection.closed()).toBe('');
   });
 
+  it.each<Record<string, string>>([
+    { 'x-ms-correlation-request-id': 'Connection' },
+    { 'x-ms-client-request-id': 'Connection', 'x-ms-return-client-request-id': 'true' },
+  ])('goes on answering after one that repeats %j', async (echoed) => {
+    const connection = await open();
+    connection.send(requestText('GET', '/kv', { Host: host, ...echoed }));
+    const answer = await connection.answer();
+    expect(answer.headers.map(([, value]) => value)).toContain('Connection');
+    connection.send(requestText('GET', '/healthz', { Host: host }));
+    expect((await connection.answer()).status).toBe(200);
+  });
+
   it('of HTTP/1.0 ends after the answer, unless it asks to stay', async () => {
     const old = (text: string): string => text.replace('HTTP/1.1', 'HTTP/1.0');
     const connection = await open();
