@@ -4,6 +4,7 @@ import { type Socket } from 'node:net';
 import { type NestApplicationOptions } from '@nestjs/common';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import { type Dispatcher } from './dispatcher.js';
+import { StalledConnections } from './stalled-connections.js';
 
 /**
  * Time and size limits of a connection. Node's own (60 s for headers, 300 s for a request, checked each 30 s) let a few hundred
@@ -25,6 +26,8 @@ const HANDSHAKE_MS = 10_000;
  * that Nest builds on express (documentation pages, its own exception filter) goes on working.
  */
 export class SurfaceExpressAdapter extends ExpressAdapter {
+  /** Node's limits end with the last byte of a request; this one is for answers. */
+  readonly stalledConnections = new StalledConnections();
   private dispatcher: Dispatcher | undefined;
 
   /** Connects the running application; until then every request is refused. */
@@ -45,6 +48,7 @@ export class SurfaceExpressAdapter extends ExpressAdapter {
       ? createHttpsServer({ ...CONNECTION_LIMITS, ...secure, handshakeTimeout: HANDSHAKE_MS }, listener)
       : createHttpServer(CONNECTION_LIMITS, listener);
     server.maxConnections = MAX_CONNECTIONS;
+    this.stalledConnections.watch(server);
     // The dispatcher counts header lines itself: node would silently drop those past its limit.
     server.maxHeadersCount = 0;
     // RFC 9110 §10.1.1 leaves it to us whether to meet an expectation that nobody knows with 417; node's own has no surface's shape.
