@@ -1,5 +1,6 @@
 import { type Settings } from '../config/settings.js';
 import { type ApiRequest } from '../http/api-request.js';
+import { clientScheme } from '../http/client-scheme.js';
 
 /**
  * Whether passwords and bearer tokens may be taken from this request; a token is a password while it lasts. Off loopback the service
@@ -9,7 +10,5 @@ export function isConfidential(
   request: Pick<ApiRequest, 'isEncrypted' | 'header'>,
   settings: Pick<Settings, 'isLoopback' | 'trustedTlsProxy'>,
 ): boolean {
-  if (request.isEncrypted || settings.isLoopback) return true;
-  const [scheme = ''] = (request.header('x-forwarded-proto') ?? 'https').split(',');
-  return settings.trustedTlsProxy && scheme.trim().toLowerCase() === 'https';
+  return request.isEncrypted || settings.isLoopback || clientScheme(request, settings) === 'https';
 }

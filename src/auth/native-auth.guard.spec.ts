@@ -238,6 +238,7 @@ describe('credentials on the way', () => {
     [{}, true],
     [{ forwarded: 'http' }, false],
     [{ forwarded: 'http, https' }, false],
+    [{ forwarded: 'wss' }, false],
   ])(
     'behind a proxy, %j: taken %s',
     async ({ isEncrypted, forwarded }: { isEncrypted?: boolean; forwarded?: string }, isTaken) => {

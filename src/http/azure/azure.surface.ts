@@ -7,6 +7,7 @@ import { type Answer, emptyAnswer } from '../answer.js';
 import { StoreRevision } from '../../database/store-revision.js';
 import { type Capability, negotiateApiVersion, unsupportedApiVersion } from './api-version.js';
 import { type ApiRequest } from '../api-request.js';
+import { clientScheme } from '../client-scheme.js';
 import { AzureRequest } from './azure-request.js';
 import { type Surface } from '../surface.js';
 import { syncToken } from './sync-token.js';
@@ -160,7 +161,5 @@ function resourceOf({ route }: AzureRequest): string {
 /** Scheme and authority that the client used, for absolute URLs in answers; `PUBLIC_URL` wins over what the request says. */
 export function publicOrigin(request: ApiRequest, settings: Settings): string {
   if (settings.publicUrl) return settings.publicUrl.replace(/\/+$/, '');
-  const forwarded = settings.trustedTlsProxy ? request.header('x-forwarded-proto') : undefined;
-  const scheme = forwarded ?? (request.isEncrypted || settings.trustedTlsProxy ? 'https' : 'http');
-  return `${scheme}://${request.header('host') ?? ''}`;
+  return `${clientScheme(request, settings) ?? 'https'}://${request.header('host') ?? ''}`;
 }
