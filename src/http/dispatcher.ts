@@ -119,17 +119,31 @@ export class Dispatcher {
     const segment = path.slice(start, end);
     const surface = this.bySegment.get(segment) ?? this.fallback;
     const request = surface.createRequest(incoming);
-    if (surface.coldSegments?.includes(segment)) {
+    if (surface.coldSegments?.includes(segment) && !refusalOf(request, segment)) {
       response.on('finish', () => this.finished(surface, request, response.statusCode, startedAt));
-      const headers: string[] = [];
-      surface.addHeaders(headers, request, 200);
-      for (let index = 0; index < headers.length; index += 2) {
-        response.appendHeader(headers[index]!, headers[index + 1]!);
-      }
+      this.prepareCold(surface, request, incoming, response);
       return express(incoming, response);
     }
     const rest = path.charCodeAt(end) === SLASH ? request.path.slice(end + 1) : undefined;
     void this.handle({ surface, request, incoming, segment, rest }, response, startedAt);
+  }
+
+  /** What express, which sends the rest, knows nothing of. */
+  private prepareCold(
+    surface: Surface,
+    request: ApiRequest,
+    incoming: IncomingMessage,
+    response: ServerResponse,
+  ): void {
+    const headers: string[] = [];
+    surface.addHeaders(headers, request, 200);
+    if (this.isDraining) {
+      headers.push(CONNECTION, 'close');
+      this.closing.add(incoming.socket);
+    }
+    for (let index = 0; index < headers.length; index += 2) {
+      response.appendHeader(headers[index]!, headers[index + 1]!);
+    }
   }
 
   private async handle(arrival: Arrival, response: ServerResponse, startedAt: number): Promise<void> {
@@ -159,10 +173,8 @@ export class Dispatcher {
 
   private answer(arrival: Arrival): Answer | Promise<Answer> {
     const { surface, request, incoming, segment, rest } = arrival;
-    if (request.target.length > MAX_TARGET_LENGTH) throw uriTooLong();
-    if (request.rawHeaders.length > 2 * MAX_HEADER_LINES) throw headersTooLarge();
-    if (hasRepeatedHeader(request.rawHeaders)) throw ambiguousRequest();
-    if (isDotSegment(segment)) throw malformedPath();
+    const refusal = refusalOf(request, segment);
+    if (refusal) throw refusal;
     if (request.method === 'OPTIONS') {
       const preflight = surface.preflight(request);
       if (preflight) return preflight;
@@ -267,6 +279,15 @@ function originForm(target: string): string {
   const length = target.slice(authorityStart).search(/[/?#]/);
   const rest = length < 0 ? '' : target.slice(authorityStart + length);
   return rest.startsWith('/') ? rest : `/${rest}`;
+}
+
+/** Why a request is refused whatever it asks for; undefined when nothing is wrong with it. */
+function refusalOf({ target, rawHeaders }: ApiRequest, segment: string): Problem | undefined {
+  if (target.length > MAX_TARGET_LENGTH) return uriTooLong();
+  if (rawHeaders.length > 2 * MAX_HEADER_LINES) return headersTooLarge();
+  if (hasRepeatedHeader(rawHeaders)) return ambiguousRequest();
+  if (isDotSegment(segment)) return malformedPath();
+  return undefined;
 }
 
 /** Headers that say who calls and where to; of which two can never be told apart from an attack. */

@@ -1,6 +1,7 @@
 import { type Server } from 'node:http';
 import { type Socket } from 'node:net';
 import { type Logger } from 'pino';
+import { Dispatcher } from '../../src/http/dispatcher';
 import { LOGGER } from '../../src/logging/logger';
 import { exchange, type RawAnswer, RawConnection, requestText, valueOf } from '../support/raw-http';
 import { startApp, type TestApp } from '../support/start-app';
@@ -282,6 +283,23 @@ describe('a connection', () => {
     expect(answer.headers.map(([, value]) => value)).toContain('Connection');
     connection.send(requestText('GET', '/healthz', { Host: host }));
     expect((await connection.answer()).status).toBe(200);
+  });
+
+  it('ends with its next answer once the service drains, whoever gives it', async () => {
+    const leaving = await startApp({}, app);
+    try {
+      leaving.app.get(Dispatcher).drain();
+      for (const target of ['/healthz', '/openapi.json', '/docs/swagger-ui.css']) {
+        const connection = await RawConnection.open(leaving.port);
+        opened.push(connection);
+        connection.send(requestText('GET', target, { Host: host }).repeat(2));
+        const answer = await connection.answer();
+        expect([answer.status, valueOf(answer, 'connection')]).toEqual([200, 'close']);
+        expect(await connection.closed()).toBe('');
+      }
+    } finally {
+      await leaving.close();
+    }
   });
 
   it('of HTTP/1.0 ends after the answer, unless it asks to stay', async () => {

@@ -141,7 +141,7 @@ const ROWS: readonly (readonly [row: string, input: string, call: Call, status: 
   ['media type', 'native', put(`${NATIVE}/new`, '{"owner":"o","ttlMs":1}', [['Content-Type', 'text/plain']]), 415],
   ['media type', 'content: ignored', patch('/there', '{"title":"There"}', [['Content-Type', 'text/plain']]), 204],
 
-  ...['/kv?api-version=2023-11-01', '/v1.0/metadata', '/api/v1/audit', '/there'].map(
+  ...['/kv?api-version=2023-11-01', '/v1.0/metadata', '/api/v1/audit', '/openapi.json', '/there'].map(
     (target) =>
       [
         'headers',
@@ -295,7 +295,7 @@ describe('SQL', () => {
 });
 
 describe('what two readers could read in two ways', () => {
-  const TARGETS = [`/kv${V}`, '/v1.0/metadata', '/api/v1/audit', '/there'];
+  const TARGETS = [`/kv${V}`, '/v1.0/metadata', '/api/v1/audit', '/openapi.json', '/there'];
   const host = (): string => `127.0.0.1:${app.port}`;
 
   it.each(TARGETS)('two Authorization headers to %s are 400 and end the connection', async (target) => {
