@@ -209,7 +209,7 @@ const FAULTS: readonly { name: string; fault: Fault }[] = [
     name: 'a hold that is not looked at under the row lock',
     fault: {
       file: 'lease/lease.sql.js',
-      text: "       WHERE ${isFree('l', { owner: '$3', delayMs: '$9' })}\n",
+      text: "       WHERE ${(0, exports.isFree)('l', { owner: '$3', delayMs: '$9' })}\n",
       instead: '       WHERE true\n',
     },
   },

@@ -152,7 +152,7 @@ export const PLANTED: readonly PlantedBug[] = [
       { file: 'lease/wake-up-calls.js', text: 'if (!this.isSending)', instead: 'if (false)' },
       {
         file: LEASE,
-        text: "       WHERE ${isFree('l', { owner: '$3', delayMs: '$9' })}\n",
+        text: "       WHERE ${(0, exports.isFree)('l', { owner: '$3', delayMs: '$9' })}\n",
         instead: `       WHERE (l.owner IS NULL OR l.expires_at <= clock_timestamp())
          AND NOT EXISTS (SELECT FROM lease_ticket t WHERE t.key_digest = l.key_digest)\n`,
       },
