@@ -41,7 +41,10 @@ interface Waiter {
   missed: number;
 }
 
-/** All that this process knows of the line for one key. */
+/**
+ * All that this process knows of the line for one key. It is forgotten as soon as nothing in it counts (`dropIfEmpty`), so whoever keeps
+ * it over an `await` is counted in it.
+ */
 interface Line {
   readonly key: LeaseKey;
   readonly waiters: Set<Waiter>;
@@ -116,12 +119,11 @@ export class WaitingLine implements OnApplicationShutdown {
     const startedAt = performance.now();
     this.waiting++;
     this.wakeUpCalls.listen();
-    const line = this.lineOf(key);
     try {
       const until = performance.now() + waitMs;
       await this.sayAlive();
       for (;;) {
-        const ending = await this.waitOnce(line, request, author, until, signal);
+        const ending = await this.waitOnce(key, request, author, until, signal);
         if (ending === 'lost') {
           this.metrics.lostTickets.inc();
           continue;
@@ -137,7 +139,6 @@ export class WaitingLine implements OnApplicationShutdown {
     } finally {
       this.waiting--;
       this.metrics.lockWait.observe((performance.now() - startedAt) / 1000);
-      this.dropIfEmpty(line);
     }
   }
 
@@ -183,16 +184,17 @@ export class WaitingLine implements OnApplicationShutdown {
 
   /** Takes a place, waits for what becomes of it, and leaves nothing of it behind unless it became a grant. */
   private async waitOnce(
-    line: Line,
+    key: LeaseKey,
     request: LeaseRequest,
     author: LeaseAuthor,
     until: number,
     signal: AbortSignal,
   ): Promise<Ending | 'own'> {
     if (signal.aborted) return 'gone';
+    const line = this.lineOf(key);
     const sentAt = performance.now();
     const place = await this.underWay(line, () =>
-      this.leases.enqueue(line.key, request, author, this.replica, this.delayMs, MAX_WAITERS_PER_LEASE),
+      this.leases.enqueue(key, request, author, this.replica, this.delayMs, MAX_WAITERS_PER_LEASE),
     );
     if (place === null) throw this.refused('waiters-of-lock');
     const { ticket, turn } = place;
@@ -245,6 +247,7 @@ export class WaitingLine implements OnApplicationShutdown {
       line.waiters.delete(waiter);
       this.byTicket.delete(ticket);
       if (!line.abandoned.has(ticket)) this.ended.set(ticket, performance.now());
+      this.dropIfEmpty(line);
     }
   }
 
@@ -333,9 +336,12 @@ export class WaitingLine implements OnApplicationShutdown {
     try {
       return await call();
     } finally {
-      line.underWay--;
-      // A microtask later the call's own ticket is claimed.
-      if (line.underWay === 0 && line.early.size > 0) setImmediate(() => this.releaseUnclaimed(line));
+      // Some microtasks later the call's own ticket is claimed; until then it counts as under way, or the line could be dropped.
+      setImmediate(() => {
+        line.underWay--;
+        this.releaseUnclaimed(line);
+        this.dropIfEmpty(line);
+      });
     }
   }
 

@@ -20,6 +20,9 @@ afterAll(async () => {
   await strict.close();
   await app.close();
 });
+afterEach(() => {
+  jest.restoreAllMocks();
+});
 
 const STORE = new LockStore('lockstore', 'lock.postgres', 'v1', 'lock||latchkey||');
 const MINUTE = 60_000;
@@ -27,7 +30,7 @@ const NEVER = new AbortController().signal;
 
 const service = (where: TestApp = app): DistributedLockService =>
   where.app.get(DistributedLockService, { strict: false });
-const leases = (): LeaseRepository => app.app.get(LeaseRepository, { strict: false });
+const leases = (where: TestApp = app): LeaseRepository => where.app.get(LeaseRepository, { strict: false });
 const line = (): WaitingLine => app.app.get(WaitingLine, { strict: false });
 const author = (actor = 'test') => ({ actor, requestId: randomUUID() });
 const request = (owner: string, ttlMs = MINUTE, idempotencyKey: string | null = null): LeaseRequest => ({
@@ -45,8 +48,18 @@ const wait = (resource: string, owner: string, signal = NEVER, where = app) =>
 const keyOf = (resource: string): LeaseKey => leaseKey(STORE.storedKey(resource));
 const waitersOf = async (resource: string): Promise<number> =>
   (await app.sql(`SELECT FROM lease_ticket WHERE key_digest = $1`, [keyOf(resource).digest])).length;
-const expire = (resource: string) =>
-  app.sql(`UPDATE lease SET expires_at = clock_timestamp() WHERE key_digest = $1`, [keyOf(resource).digest]);
+const expire = (resource: string, inMs = 0) =>
+  app.sql(`UPDATE lease SET expires_at = clock_timestamp() + $2 * interval '1 ms' WHERE key_digest = $1`, [
+    keyOf(resource).digest,
+    inMs,
+  ]);
+/** A place in line at a process of which nothing else is known but that it lives. @returns the process */
+const queueElsewhere = async (resource: string, owner: string): Promise<string> => {
+  const elsewhere = randomUUID();
+  await leases().beat(elsewhere, MINUTE);
+  await leases().enqueue(keyOf(resource), request(owner), author(), elsewhere, 0, 10);
+  return elsewhere;
+};
 
 describe('a renewal', () => {
   it('revives nothing that expired while it waited for the row', async () => {
@@ -155,6 +168,28 @@ describe('a place in the line', () => {
     expect((await waiting).isGranted).toBe(true);
   });
 
+  it('taken at the moment at which the line before it came to its end is served', async () => {
+    await take('continued', 'holder');
+    const first = wait('continued', 'first');
+    await waitFor(async () => (await waitersOf('continued')) === 1);
+    let open!: () => void;
+    const opened = new Promise<void>((resolve) => (open = resolve));
+    const beating = jest.spyOn(line() as unknown as { sayAlive(): Promise<void> }, 'sayAlive');
+    beating.mockReturnValueOnce(opened);
+    const second = wait('continued', 'second');
+    await release('continued', 'holder');
+    await first;
+    open();
+    await waitFor(async () => (await waitersOf('continued')) === 1);
+    // One look may be due from the time of the line before, and does not count.
+    const looking = jest.spyOn(leases(), 'look');
+    await waitFor(() => looking.mock.calls.length > 0);
+    await looking.mock.results[0]!.value;
+    // At another process, so that nothing tells this one but a call and its own looks at the line.
+    await service(pooled).release(STORE, 'continued', claim('first'), author());
+    expect((await second).lease.owner).toBe('second');
+  });
+
   it('of a dead process does not keep a try from the lock', async () => {
     await take('deserted', 'holder');
     await leases().enqueue(keyOf('deserted'), request('dead'), author(), randomUUID(), 0, 10);
@@ -164,9 +199,7 @@ describe('a place in the line', () => {
 
   it('of a living process does', async () => {
     await take('guarded', 'holder');
-    const elsewhere = randomUUID();
-    await leases().beat(elsewhere, MINUTE);
-    await leases().enqueue(keyOf('guarded'), request('waiter'), author(), elsewhere, 0, 10);
+    await queueElsewhere('guarded', 'waiter');
     await release('guarded', 'holder');
     expect((await take('guarded', 'pusher')).isGranted).toBe(false);
   });
