@@ -166,15 +166,15 @@ export class DistributedLockService {
       if (kind === 'granted') {
         // An answer that took longer than the lease lasts is no success (fault F7).
         const isInTime = performance.now() - sentAt < request.ttlMs;
-        if (!isInTime) this.metrics.lateGrants.inc();
         if (found.hadExpired) this.metrics.locksExpired.inc();
-        return { isGranted: isInTime, lease };
+        return this.inTime(isInTime, lease);
       }
       if (kind === 'refused') {
         if (!isSameGrant(lease, request)) return { isGranted: false, lease };
+        const confirmedAt = performance.now();
         const confirmed = await this.leases.confirm(key, lease.fence!);
-        if (confirmed) return { isGranted: true, lease: confirmed };
-        continue;
+        if (!confirmed) continue;
+        return this.inTime(performance.now() - confirmedAt < confirmed.remainingMs, confirmed.lease);
       }
       const turn = await this.line.settle(key);
       // Those who waited may all be gone; then the lease is whoever's comes first.
@@ -184,6 +184,11 @@ export class DistributedLockService {
     const lease = await this.leases.findLease(key);
     if (!lease) throw unavailable();
     return { isGranted: false, lease };
+  }
+
+  private inTime(isInTime: boolean, lease: Lease): AcquireOutcome {
+    if (!isInTime) this.metrics.lateGrants.inc();
+    return { isGranted: isInTime, lease };
   }
 
   private counted(outcome: AcquireOutcome, otherwise: 'held' | 'timed-out' = 'held'): AcquireOutcome {

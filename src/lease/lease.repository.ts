@@ -235,10 +235,10 @@ export class LeaseRepository extends Repository<LeaseEntity> {
     return row ? toLease(row, 0) : null;
   }
 
-  /** Tells a grant once more to the caller who repeats its request. @returns null when it is over */
-  async confirm(key: LeaseKey, fence: string): Promise<Lease | null> {
+  /** Tells a grant once more to the caller who repeats its request. @returns with how long it still lasts; null when it is over */
+  async confirm(key: LeaseKey, fence: string): Promise<{ lease: Lease; remainingMs: number } | null> {
     const [row] = await this.database.query(CONFIRM, [key.digest, fence]);
-    return row ? toLease(row, 0) : null;
+    return row ? { lease: toLease(row, 0), remainingMs: row.at(-1) as number } : null;
   }
 
   async findLease(key: LeaseKey): Promise<Lease | null> {

@@ -15,6 +15,8 @@ export const ms = (parameter: string): string => `${parameter}::bigint * interva
 
 export const isHeld = (row: string): string => `(${row}.owner IS NOT NULL AND ${row}.expires_at > clock_timestamp())`;
 
+const remainingMs = (row: string): string => `extract(epoch FROM ${row}.expires_at - clock_timestamp())::float8 * 1000`;
+
 /** What `toLease` reads, in its order. */
 export const COLUMNS = (row: string, waiters = `${row}.waiters`): string => `
   ${row}.stored_key, ${isHeld(row)}, ${row}.owner, ${row}.fence, ${time(`${row}.granted_at`)}, ${time(`${row}.expires_at`)},
@@ -150,7 +152,8 @@ export const RENEW: Statement = {
 
 /**
  * Tells the present grant once more to the same caller, who repeats a request. From then on it belongs to the repetition: whoever served
- * the first request and finds its caller gone no longer gives it back. $1 digest, $2 fence.
+ * the first request and finds its caller gone no longer gives it back. $1 digest, $2 fence. Answers the row, and how long the lease lasts
+ * from now on in ms.
  */
 export const CONFIRM: Statement = {
   name: 'lease_confirm',
@@ -160,7 +163,7 @@ export const CONFIRM: Statement = {
       SELECT * FROM lease WHERE key_digest = $1 FOR UPDATE
     )
     UPDATE lease l SET ticket = NULL FROM seen s WHERE l.key_digest = $1 AND s.fence = $2 AND ${isHeld('s')}
-    RETURNING ${COLUMNS('l', LIVE_WAITERS('l'))}`,
+    RETURNING ${COLUMNS('l', LIVE_WAITERS('l'))}, ${remainingMs('l')}`,
 };
 
 /** $1 digest. */
@@ -196,8 +199,7 @@ export const LIST: Statement = {
 };
 
 /** What the functions answer about the line, read by `toTurn`. */
-const TURN = `f.state, f.ticket, f.fence, ${time('f.granted_at')}, ${time('f.expires_at')},
-  extract(epoch FROM f.expires_at - clock_timestamp())::float8 * 1000, f.wake, f.waiters`;
+const TURN = `f.state, f.ticket, f.fence, ${time('f.granted_at')}, ${time('f.expires_at')}, ${remainingMs('f')}, f.wake, f.waiters`;
 
 /** Whether a hold had run out before the function looked: the statement around it sees the row as it was. */
 const HAD_EXPIRED = `EXISTS (
@@ -260,7 +262,7 @@ export const LOOK: Statement = {
   text: `
     SELECT w.ticket, t.id IS NOT NULL, NOT ${isHeld('l')},
            ${isHeld('l')} AND l.ticket = w.ticket, l.fence, ${time('l.granted_at')}, ${time('l.expires_at')},
-           extract(epoch FROM l.expires_at - clock_timestamp())::float8 * 1000, NULL, l.waiters
+           ${remainingMs('l')}, NULL, l.waiters
       FROM unnest($1::bytea[], $2::bigint[]) AS w (key_digest, ticket)
       LEFT JOIN lease_ticket t ON t.key_digest = w.key_digest AND t.id = w.ticket
       LEFT JOIN lease l ON l.key_digest = w.key_digest`,

@@ -131,8 +131,9 @@ export class WaitingLine implements OnApplicationShutdown {
         if (ending === 'draining') throw unavailable();
         if (ending === 'own') return 'own';
         if (ending === 'timed-out' || ending === 'gone') return null;
-        // An answer that took longer than the lease lasts is no success (fault F7); the time to wait may go on.
-        if (performance.now() - ending.sentAt < request.ttlMs) return ending.grant;
+        // An answer that took longer than the lease lasts is no success (fault F7); the time to wait may go on. A look may have found
+        // a grant of which most was over.
+        if (performance.now() - ending.sentAt < Math.min(request.ttlMs, ending.grant.remainingMs)) return ending.grant;
         this.metrics.lateGrants.inc();
         if (performance.now() >= until) return null;
       }

@@ -53,6 +53,7 @@ const expire = (resource: string, inMs = 0) =>
     keyOf(resource).digest,
     inMs,
   ]);
+const isOver = async (resource: string): Promise<boolean> => (await service().find(STORE, resource))?.isHeld === false;
 /** A place in line at a process of which nothing else is known but that it lives. @returns the process */
 const queueElsewhere = async (resource: string, owner: string): Promise<string> => {
   const elsewhere = randomUUID();
@@ -235,6 +236,43 @@ describe('a repeated request', () => {
       isGranted: true,
       lease: { fence: first.lease.fence, expiresAt: first.lease.expiresAt },
     });
+  });
+});
+
+describe('a grant that is told too late', () => {
+  it('is none where a look at the line found it when most of it was over', async () => {
+    await take('found late', 'holder');
+    const waiting = wait('found late', 'waiter');
+    await waitFor(async () => (await waitersOf('found late')) === 1);
+    const look = leases().look.bind(leases());
+    let lateFence: string | undefined;
+    jest.spyOn(leases(), 'look').mockImplementation(async (tickets) => {
+      if (lateFence !== undefined) return look(tickets);
+      // The grant of a settling whose answer got lost.
+      await leases().releaseToNext(keyOf('found late'), claim('holder'), null, author(), line().replicaId, 0);
+      await expire('found late', 500);
+      const states = await look(tickets);
+      lateFence = states[0]!.grant!.fence;
+      await waitFor(() => isOver('found late'));
+      return states;
+    });
+    const { isGranted, lease } = await waiting;
+    expect(isGranted).toBe(true);
+    expect(BigInt(lease.fence!)).toBeGreaterThan(BigInt(lateFence!));
+    expect((await service().find(STORE, 'found late'))!.fence).toBe(lease.fence);
+  });
+
+  it('is none where it is told to a repeated request', async () => {
+    const repeated = request('me', MINUTE, 'key');
+    await service().tryAcquire(STORE, 'confirmed late', repeated, author());
+    const confirm = leases().confirm.bind(leases());
+    jest.spyOn(leases(), 'confirm').mockImplementationOnce(async (...call) => {
+      await expire('confirmed late', 500);
+      const answer = await confirm(...call);
+      await waitFor(() => isOver('confirmed late'));
+      return answer;
+    });
+    expect((await service().tryAcquire(STORE, 'confirmed late', repeated, author())).isGranted).toBe(false);
   });
 });
 
