@@ -4,6 +4,7 @@ import { type AuditEvent } from '../events/audit-event.js';
 import { CLIENT_GONE } from '../http/request-body.js';
 import { type HolderClaim, type Lease, type LeaseAuthor, type LeaseRequest } from '../lease/lease.js';
 import {
+  type Grant,
   type LeaseKey,
   leaseKey,
   type LeasePosition,
@@ -67,19 +68,20 @@ export class DistributedLockService {
       const outcome = await this.tryKey(key, request, author);
       if (waitMs === 0 || outcome.isGranted) return this.counted(outcome);
     }
-    const grant = await this.line.wait(key, request, author, waitMs, signal);
-    if (signal.aborted) {
-      this.metrics.lockAcquires.inc({ result: 'gone' });
-      throw CLIENT_GONE;
+    const until = performance.now() + waitMs;
+    for (;;) {
+      const grant = await this.line.wait(key, request, author, until - performance.now(), signal);
+      if (signal.aborted) {
+        this.metrics.lockAcquires.inc({ result: 'gone' });
+        throw CLIENT_GONE;
+      }
+      if (grant !== null && grant !== 'own')
+        return this.counted({ isGranted: true, lease: toLease(key, request, grant) });
+      const outcome = await this.tryKey(key, request, author);
+      // A grant of the caller's own may be over before it is told once more; the time to wait goes on.
+      const mayWait = grant === 'own' && performance.now() < until;
+      if (outcome.isGranted || !mayWait) return this.counted(outcome, 'timed-out');
     }
-    if (grant === null || grant === 'own') return this.counted(await this.tryKey(key, request, author), 'timed-out');
-    const { fence, grantedAt, expiresAt, waiters } = grant;
-    const { owner, ttlMs, metadata, idempotencyKey } = request;
-    const held = { storedKey: key.storedKey, isHeld: true, renewals: 0 };
-    return this.counted({
-      isGranted: true,
-      lease: { ...held, owner, fence, grantedAt, expiresAt, ttlMs, waiters, metadata, idempotencyKey },
-    });
   }
 
   /** Extends a lease that is still held; never shortens it. Null when it is lost: expired, released, taken or never held. */
@@ -219,6 +221,14 @@ export class DistributedLockService {
 /** The same `Idempotency-Key` and owner while held: the answer to the first request is given again (reliability §4.8). */
 function isSameGrant(lease: Lease, { owner, idempotencyKey }: LeaseRequest): boolean {
   return idempotencyKey !== null && lease.isHeld && lease.owner === owner && lease.idempotencyKey === idempotencyKey;
+}
+
+/** A grant that came to one who waited, as the database has it. */
+function toLease(key: LeaseKey, request: LeaseRequest, grant: Grant): Lease {
+  const { fence, grantedAt, expiresAt, waiters } = grant;
+  const { owner, ttlMs, metadata, idempotencyKey } = request;
+  const held = { storedKey: key.storedKey, isHeld: true, renewals: 0 };
+  return { ...held, owner, fence, grantedAt, expiresAt, ttlMs, waiters, metadata, idempotencyKey };
 }
 
 const positionText = ({ start, digest }: LeasePosition): string =>

@@ -80,6 +80,8 @@ export interface TicketState {
   readonly isFree: boolean;
   /** Set when the lease is held by the grant that this very ticket got. */
   readonly grant: Grant | null;
+  /** Held with the ticket's own owner and idempotency key: its twin got the lease. */
+  readonly isOwn: boolean;
 }
 
 export type Verdict = 'released' | 'not-held' | 'held-by-other';
@@ -335,6 +337,7 @@ export class LeaseRepository extends Repository<LeaseEntity> {
       isQueued: row[1] as boolean,
       isFree: row[2] as boolean,
       grant: row[3] === true ? toGrant(row, 4) : null,
+      isOwn: row[10] === true,
     }));
   }
 

@@ -255,14 +255,18 @@ export const BEAT: Statement = {
     ON CONFLICT ON CONSTRAINT lease_replica_pkey DO UPDATE SET alive_until = clock_timestamp() + ${ms('$2')}`,
 };
 
-/** $1 digests, $2 tickets, of the same length. Answers ticket, whether it is still in the line, and the turn as far as it concerns it. */
+/**
+ * $1 digests, $2 tickets, of the same length. Answers ticket, whether it is still in the line, the turn as far as it concerns it, and
+ * whether the lease is held by the grant of the same request, which was sent twice.
+ */
 export const LOOK: Statement = {
   name: 'lease_look',
   isWrite: false,
   text: `
     SELECT w.ticket, t.id IS NOT NULL, NOT ${isHeld('l')},
            ${isHeld('l')} AND l.ticket = w.ticket, l.fence, ${time('l.granted_at')}, ${time('l.expires_at')},
-           ${remainingMs('l')}, NULL, l.waiters
+           ${remainingMs('l')}, NULL, l.waiters,
+           ${isHeld('l')} AND l.owner = t.owner AND l.idempotency_key = t.idempotency_key
       FROM unnest($1::bytea[], $2::bigint[]) AS w (key_digest, ticket)
       LEFT JOIN lease_ticket t ON t.key_digest = w.key_digest AND t.id = w.ticket
       LEFT JOIN lease l ON l.key_digest = w.key_digest`,

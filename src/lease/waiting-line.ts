@@ -28,8 +28,11 @@ interface Delivery {
   readonly sentAt: number;
 }
 
-/** Why a waiter stopped waiting. A lost ticket was dropped because this process seemed dead: it may queue again. */
-type Ending = Delivery | 'timed-out' | 'gone' | 'draining' | 'lost';
+/**
+ * Why a waiter stopped waiting. A lost ticket was dropped because this process seemed dead: it may queue again. An own lease is held by
+ * the grant of the same request, which was sent twice.
+ */
+type Ending = Delivery | 'own' | 'timed-out' | 'gone' | 'draining' | 'lost';
 
 interface Waiter {
   readonly line: Line;
@@ -102,7 +105,8 @@ export class WaitingLine implements OnApplicationShutdown {
   }
 
   /**
-   * Waits for the lease. The grant is the caller's from then on; null when the time was over first.
+   * Waits for the lease. The grant is the caller's from then on; null when the time was over first, `own` when the lease is held by
+   * the same owner with the same idempotency key.
    *
    * @param waitMs at most this long; at least 1
    * @throws 429 when too many wait, 503 while the process drains
@@ -190,7 +194,7 @@ export class WaitingLine implements OnApplicationShutdown {
     author: LeaseAuthor,
     until: number,
     signal: AbortSignal,
-  ): Promise<Ending | 'own'> {
+  ): Promise<Ending> {
     if (signal.aborted) return 'gone';
     const line = this.lineOf(key);
     const sentAt = performance.now();
@@ -408,10 +412,11 @@ export class WaitingLine implements OnApplicationShutdown {
     await this.sayAlive();
     const sentAt = performance.now();
     const tickets = [...this.byTicket.values()].map(({ line, ticket }) => ({ key: line.key, ticket }));
-    for (const { ticket, isQueued, isFree, grant } of await this.leases.look(tickets)) {
+    for (const { ticket, isQueued, isFree, grant, isOwn } of await this.leases.look(tickets)) {
       const waiter = this.byTicket.get(ticket);
       if (!waiter) continue;
       if (grant) this.deliver(waiter.line.key, ticket, grant, sentAt);
+      else if (isOwn) waiter.end('own');
       else if (isQueued) {
         waiter.missed = 0;
         if (isFree) this.settleSoon(waiter.line);

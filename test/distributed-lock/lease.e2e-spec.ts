@@ -223,6 +223,40 @@ describe('a repeated request', () => {
     expect((await service().find(STORE, 'repeated'))!.fence).toBe(again.lease.fence);
   });
 
+  it('is answered while it stands in line behind itself, wherever that is', async () => {
+    const repeated = request('me', MINUTE, 'twin');
+    const acquire = (where: TestApp) => service(where).acquire(STORE, 'twins', repeated, MINUTE, author(), NEVER);
+    await take('twins', 'holder');
+    const twins = [acquire(app), acquire(app), acquire(pooled)];
+    await waitFor(async () => (await waitersOf('twins')) === 3);
+    await release('twins', 'holder');
+    const outcomes = await Promise.all(twins);
+    const { fence } = (await service().find(STORE, 'twins'))!;
+    expect(outcomes.map(({ isGranted, lease }) => [isGranted, lease.fence])).toEqual(twins.map(() => [true, fence]));
+    expect(await waitersOf('twins')).toBe(0);
+  });
+
+  it('waits on when the grant of its twin is over before it is told', async () => {
+    const repeated = request('me', MINUTE, 'late twin');
+    await take('late twin', 'holder');
+    const waiting = service().acquire(STORE, 'late twin', repeated, MINUTE, author(), NEVER);
+    await waitFor(async () => (await waitersOf('late twin')) === 1);
+    const leave = leases().leave.bind(leases());
+    jest.spyOn(leases(), 'leave').mockImplementationOnce(async (...call) => {
+      const answer = await leave(...call);
+      await release('late twin', 'me');
+      await take('late twin', 'other');
+      return answer;
+    });
+    await app.sql(`UPDATE lease SET owner = 'me', idempotency_key = 'late twin' WHERE key_digest = $1`, [
+      keyOf('late twin').digest,
+    ]);
+    await waitFor(async () => (await service().find(STORE, 'late twin'))?.owner === 'other');
+    await waitFor(async () => (await waitersOf('late twin')) === 1);
+    await release('late twin', 'other');
+    expect(await waiting).toMatchObject({ isGranted: true, lease: { owner: 'me' } });
+  });
+
   it('is a stranger with another key, owner, or none', async () => {
     const first = await service().tryAcquire(STORE, 'known', request('me', MINUTE, 'key'), author());
     const outcomes = await Promise.all(
