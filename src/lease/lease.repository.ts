@@ -15,6 +15,7 @@ import {
   COUNT_HELD,
   ENQUEUE,
   FIND,
+  FIND_TICKETS,
   INDEXED_BYTES,
   LEAVE,
   LIST,
@@ -37,6 +38,9 @@ export interface LeaseKey {
   /** SHA-256 of its UTF-8 bytes. */
   readonly digest: Buffer;
 }
+
+/** What is enough of a stored key to name its line. */
+export type LineKey = Pick<LeaseKey, 'digest'>;
 
 /** @param storedKey as `LockStore.storedKey` makes it */
 export function leaseKey(storedKey: string): LeaseKey {
@@ -178,7 +182,7 @@ export class LeaseRepository extends Repository<LeaseEntity> {
    * @param ticket only the grant that this ticket got, and that was not confirmed to a repeated request since; null = any
    */
   async releaseToNext(
-    key: LeaseKey,
+    key: LineKey,
     claim: HolderClaim,
     boundTo: BoundTo,
     author: LeaseAuthor,
@@ -278,7 +282,7 @@ export class LeaseRepository extends Repository<LeaseEntity> {
   }
 
   /** Lets the line go on if the lease is free; `replica` is whose tickets may be granted here. */
-  async settle(key: LeaseKey, replica: string, delayMs: number): Promise<Turn> {
+  async settle(key: LineKey, replica: string, delayMs: number): Promise<Turn> {
     const [row] = await this.database.query(SETTLE, [key.digest, replica, delayMs]);
     return toTurn(row!, row![TURN_LENGTH]);
   }
@@ -311,7 +315,7 @@ export class LeaseRepository extends Repository<LeaseEntity> {
 
   /** Gives up places in the line. `granted` is the one of them that was granted already, with its grant. */
   async leave(
-    key: LeaseKey,
+    key: LineKey,
     tickets: readonly string[],
     replica: string,
     delayMs: number,
@@ -327,7 +331,7 @@ export class LeaseRepository extends Repository<LeaseEntity> {
   }
 
   /** What became of the given tickets. */
-  async look(tickets: readonly { key: LeaseKey; ticket: string }[]): Promise<TicketState[]> {
+  async look(tickets: readonly { key: LineKey; ticket: string }[]): Promise<TicketState[]> {
     const rows = await this.database.query(LOOK, [
       tickets.map(({ key }) => key.digest),
       tickets.map(({ ticket }) => ticket),
@@ -339,6 +343,19 @@ export class LeaseRepository extends Repository<LeaseEntity> {
       grant: row[3] === true ? toGrant(row, 4) : null,
       isOwn: row[10] === true,
     }));
+  }
+
+  /** The tickets that the given requests have at the replica; a request that has none is left out. */
+  async findTickets(
+    requests: readonly { key: LineKey; requestId: string }[],
+    replica: string,
+  ): Promise<{ requestId: string; ticket: string }[]> {
+    const rows = await this.database.query(FIND_TICKETS, [
+      requests.map(({ key }) => key.digest),
+      requests.map(({ requestId }) => requestId),
+      replica,
+    ]);
+    return rows.map((row) => ({ requestId: row[0] as string, ticket: row[1] as string }));
   }
 
   /** Tells other processes that a line of theirs may go on. A hint only: whoever waits looks by itself as well. */

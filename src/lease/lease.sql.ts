@@ -272,6 +272,16 @@ export const LOOK: Statement = {
       LEFT JOIN lease l ON l.key_digest = w.key_digest`,
 };
 
+/** $1 digests, $2 request ids, of the same length, $3 replica. Answers request id and ticket of each place that such a request still has. */
+export const FIND_TICKETS: Statement = {
+  name: 'lease_find_tickets',
+  isWrite: false,
+  text: `
+    SELECT w.request_id, t.id
+      FROM unnest($1::bytea[], $2::uuid[]) AS w (key_digest, request_id)
+      JOIN lease_ticket t ON t.key_digest = w.key_digest AND t.request_id = w.request_id AND t.replica = $3`,
+};
+
 /** $1 channels, $2 payloads, of the same length. A statement of its own, after the commit: within a write it would serialize all commits. */
 export const NOTIFY: Statement = {
   name: 'lease_notify',

@@ -5,9 +5,9 @@ import { Settings } from '../config/settings.js';
 import { LOGGER } from '../logging/logger.js';
 import { Metrics } from '../metrics/metrics.js';
 import { tooManyWaiters, unavailable } from '../problem/catalogue.js';
-import { type Problem } from '../problem/problem.js';
+import { Problem } from '../problem/problem.js';
 import { type LeaseAuthor, type LeaseRequest } from './lease.js';
-import { type Grant, type LeaseKey, LeaseRepository, type Turn } from './lease.repository.js';
+import { type Grant, type LeaseKey, LeaseRepository, type LineKey, type Turn } from './lease.repository.js';
 import { WakeUpCalls } from './wake-up-calls.js';
 
 /** Milliseconds between two looks at the line while anybody waits here; also how often the process says that it lives. */
@@ -17,7 +17,7 @@ const ALIVE_MS = 2000;
 /** Callers that may wait in one process, and for one lease (reliability §4.2). */
 const MAX_WAITERS = 10_000;
 const MAX_WAITERS_PER_LEASE = 1000;
-/** How long the end of a ticket is remembered: longer than any answer of the database may still be on its way. */
+/** How long the end of a ticket, or of a request for one, is remembered: longer than anything may be on its way to or from the database. */
 const REMEMBER_MS = 30_000;
 /** The longest time that a timer of Node's takes; a longer one would fire at once. */
 const LONGEST_TIMER_MS = 2_147_483_647;
@@ -49,7 +49,7 @@ interface Waiter {
  * it over an `await` is counted in it.
  */
 interface Line {
-  readonly key: LeaseKey;
+  readonly key: LineKey;
   readonly waiters: Set<Waiter>;
   /** Calls under way that may bring a ticket or a grant. */
   underWay: number;
@@ -77,6 +77,8 @@ export class WaitingLine implements OnApplicationShutdown {
   private readonly byTicket = new Map<string, Waiter>();
   /** Tickets that came to an end here, and when: what still arrives for them is old. */
   private readonly ended = new Map<string, number>();
+  /** Requests for a ticket whose answer got lost, by their ids, and when: the ticket may be there, or be there when they arrive late. */
+  private readonly unanswered = new Map<string, { readonly key: LineKey; readonly failedAt: number }>();
   private readonly delayMs: number;
   private waiting = 0;
   private lastBeatAt = -Infinity;
@@ -94,13 +96,13 @@ export class WaitingLine implements OnApplicationShutdown {
     this.delayMs = settings.lockDelayMs;
     metrics.lockWaiters.readFrom(() => this.waiting);
     wakeUpCalls.onCall(this.replica, (digest) => {
-      const line = this.lines.get(digest);
-      if (line) this.settleSoon(line);
+      // Called although nobody waits here: a ticket is ours that this process does not know of, and its grant is given back.
+      this.settleSoon(this.lineOf({ digest: Buffer.from(digest, 'base64url') }));
     });
   }
 
   /** Whether anybody waits here for the key, so that a release is likely to have a next in line. */
-  hasWaiters(key: LeaseKey): boolean {
+  hasWaiters(key: LineKey): boolean {
     return this.lines.has(lineName(key));
   }
 
@@ -148,7 +150,7 @@ export class WaitingLine implements OnApplicationShutdown {
   }
 
   /** Lets the line go on after something happened to the lease. @param sentAt when the call that brought the turn was sent */
-  follow(key: LeaseKey, turn: Turn, sentAt: number): void {
+  follow(key: LineKey, turn: Turn, sentAt: number): void {
     const line = this.lines.get(lineName(key));
     if (turn.state === 'granted') {
       if (turn.hadExpired) this.metrics.locksExpired.inc();
@@ -162,7 +164,7 @@ export class WaitingLine implements OnApplicationShutdown {
   }
 
   /** Lets the line of a free lease go on. */
-  async settle(key: LeaseKey): Promise<Turn> {
+  async settle(key: LineKey): Promise<Turn> {
     const sentAt = performance.now();
     const turn = await this.leases.settle(key, this.replica, this.delayMs);
     this.follow(key, turn, sentAt);
@@ -200,7 +202,10 @@ export class WaitingLine implements OnApplicationShutdown {
     const sentAt = performance.now();
     const place = await this.underWay(line, () =>
       this.leases.enqueue(key, request, author, this.replica, this.delayMs, MAX_WAITERS_PER_LEASE),
-    );
+    ).catch((error: unknown) => {
+      if (error instanceof Problem && error.kind === 'outcome-unknown') this.searchFor(key, author.requestId);
+      throw error;
+    });
     if (place === null) throw this.refused('waiters-of-lock');
     const { ticket, turn } = place;
     if (turn.state === 'own') return 'own';
@@ -299,17 +304,46 @@ export class WaitingLine implements OnApplicationShutdown {
     this.dropIfEmpty(line);
   }
 
-  /** Tries once more to give up what could not be given up when its caller went. */
-  private async clearAbandoned(line: Line): Promise<void> {
-    const tickets = [...line.abandoned];
-    const { granted, turn } = await this.leases.leave(line.key, tickets, this.replica, this.delayMs);
-    for (const ticket of tickets) line.abandoned.delete(ticket);
-    if (granted) await this.releaseUnwanted(line.key, granted.ticket, granted.grant.fence);
-    else this.follow(line.key, turn, performance.now());
-    this.dropIfEmpty(line);
+  /** Tries once more to give up what could not be given up when its caller went. Nobody's look at the line waits for that. */
+  private clearAbandoned(line: Line): void {
+    if (line.isLeaving) return;
+    for (const ticket of line.abandoned) {
+      this.leave(line, ticket)
+        .then((granted) => {
+          line.abandoned.delete(ticket);
+          if (granted) void this.releaseUnwanted(line.key, ticket, granted.grant.fence);
+          this.dropIfEmpty(line);
+        })
+        .catch((error: unknown) =>
+          this.logger.debug({ err: error, ticket }, 'a place in a line is still not given up'),
+        );
+    }
   }
 
-  private deliver(key: LeaseKey, ticket: string, grant: Grant, sentAt: number): void {
+  /** Remembers a request that was answered without its ticket. Nobody waits on that, and it would hold up the line for good. */
+  private searchFor(key: LineKey, requestId: string): void {
+    if (this.unanswered.size >= MAX_WAITERS) this.unanswered.delete(this.unanswered.keys().next().value!);
+    this.unanswered.set(requestId, { key, failedAt: performance.now() });
+    this.lookAgain();
+  }
+
+  /** Looks for tickets of unanswered requests, until nothing of a request can be on its way any more and a look still found none. */
+  private async findUnanswered(): Promise<void> {
+    const before = performance.now() - REMEMBER_MS;
+    const asked = new Map(this.unanswered);
+    const requests = [...asked].map(([requestId, { key }]) => ({ key, requestId }));
+    for (const { requestId, ticket } of await this.leases.findTickets(requests, this.replica)) {
+      this.unanswered.delete(requestId);
+      const line = this.lineOf(asked.get(requestId)!.key);
+      line.abandoned.add(ticket);
+      this.clearAbandoned(line);
+    }
+    for (const [requestId, { failedAt }] of this.unanswered) {
+      if (failedAt < before) this.unanswered.delete(requestId);
+    }
+  }
+
+  private deliver(key: LineKey, ticket: string, grant: Grant, sentAt: number): void {
     const waiter = this.byTicket.get(ticket);
     if (waiter) {
       waiter.grant ??= { grant, sentAt };
@@ -323,7 +357,7 @@ export class WaitingLine implements OnApplicationShutdown {
   }
 
   /** Gives back a lease that was granted to a caller who is not there any more, unless it came back and repeated its request. */
-  private async releaseUnwanted(key: LeaseKey, ticket: string, fence: string): Promise<void> {
+  private async releaseUnwanted(key: LineKey, ticket: string, fence: string): Promise<void> {
     const author = { actor: 'latchkey', requestId: randomUUID() };
     const sentAt = performance.now();
     try {
@@ -390,7 +424,7 @@ export class WaitingLine implements OnApplicationShutdown {
   }
 
   private lookAgain(): void {
-    if (this.isLooking || this.lines.size === 0) return;
+    if (this.isLooking || (this.lines.size === 0 && this.unanswered.size === 0)) return;
     this.isLooking = true;
     this.lookTimer = setTimeout(() => {
       this.look()
@@ -406,9 +440,12 @@ export class WaitingLine implements OnApplicationShutdown {
   private async look(): Promise<void> {
     this.wakeUpCalls.listen();
     this.forgetEnded();
-    const deserted = [...this.lines.values()].filter(({ abandoned }) => abandoned.size > 0);
-    for (const line of deserted) await this.clearAbandoned(line);
-    if (this.byTicket.size === 0) return;
+    for (const line of this.lines.values()) this.clearAbandoned(line);
+    if (this.byTicket.size > 0) await this.lookAtTickets();
+    if (this.unanswered.size > 0) await this.findUnanswered();
+  }
+
+  private async lookAtTickets(): Promise<void> {
     await this.sayAlive();
     const sentAt = performance.now();
     const tickets = [...this.byTicket.values()].map(({ line, ticket }) => ({ key: line.key, ticket }));
@@ -432,7 +469,7 @@ export class WaitingLine implements OnApplicationShutdown {
     }
   }
 
-  private lineOf(key: LeaseKey): Line {
+  private lineOf(key: LineKey): Line {
     const name = lineName(key);
     let line = this.lines.get(name);
     if (!line) {
@@ -461,4 +498,4 @@ export class WaitingLine implements OnApplicationShutdown {
   }
 }
 
-const lineName = (key: LeaseKey): string => key.digest.toString('base64url');
+const lineName = (key: LineKey): string => key.digest.toString('base64url');

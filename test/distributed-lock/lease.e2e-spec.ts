@@ -4,6 +4,7 @@ import { type LeaseRequest } from '../../src/lease/lease';
 import { type LeaseKey, leaseKey, LeaseRepository } from '../../src/lease/lease.repository';
 import { LockStore } from '../../src/lease/lock-stores';
 import { WaitingLine } from '../../src/lease/waiting-line';
+import { outcomeUnknown } from '../../src/problem/catalogue';
 import { startApp, type TestApp } from '../support/start-app';
 import { waitFor } from '../support/wait-for';
 
@@ -189,6 +190,59 @@ describe('a place in the line', () => {
     // At another process, so that nothing tells this one but a call and its own looks at the line.
     await service(pooled).release(STORE, 'continued', claim('first'), author());
     expect((await second).lease.owner).toBe('second');
+  });
+
+  it('of which its process does not know gives its grant back when another process calls', async () => {
+    await take('unknown', 'holder');
+    await leases().beat(line().replicaId, MINUTE);
+    await leases().enqueue(keyOf('unknown'), request('ghost'), author(), line().replicaId, 0, 10);
+    await service(pooled).release(STORE, 'unknown', claim('holder'), author());
+    await waitFor(
+      async () => (await service(pooled).tryAcquire(STORE, 'unknown', request('next'), author())).isGranted,
+    );
+  });
+
+  it.each([
+    ['whose answer got lost', 'before'],
+    ['that is taken after its request was answered', 'after'],
+  ])('%s is given up, where no call can be heard either', async (_which, when) => {
+    const resource = `unanswered ${when}`;
+    await take(resource, 'holder');
+    const enqueue = leases(pooled).enqueue.bind(leases(pooled));
+    let late!: () => Promise<unknown>;
+    jest.spyOn(leases(pooled), 'enqueue').mockImplementationOnce(async (...call) => {
+      late = () => enqueue(...call);
+      if (when === 'before') await late();
+      throw outcomeUnknown(new Error('the connection is cut'));
+    });
+    await expect(wait(resource, 'lost', NEVER, pooled)).rejects.toMatchObject({ kind: 'outcome-unknown' });
+    if (when === 'after') {
+      const find = jest.spyOn(leases(pooled), 'findTickets');
+      await waitFor(() => find.mock.calls.length > 1);
+      await late();
+    }
+    expect(await waitersOf(resource)).toBe(1);
+    await waitFor(async () => (await waitersOf(resource)) === 0);
+    await release(resource, 'holder');
+    expect((await take(resource, 'next')).isGranted).toBe(true);
+  });
+
+  it('that cannot be given up keeps no other one from being looked at', async () => {
+    await take('stuck', 'holder');
+    const gone = new AbortController();
+    const leaving = wait('stuck', 'gone', gone.signal).catch(() => 'gave up');
+    await waitFor(async () => (await waitersOf('stuck')) === 1);
+    await take('looked at', 'holder');
+    const waiting = wait('looked at', 'waiter');
+    await waitFor(async () => (await waitersOf('looked at')) === 1);
+    const leave = leases().leave.bind(leases());
+    jest.spyOn(leases(), 'leave').mockRejectedValue(new Error('the row is locked'));
+    gone.abort();
+    expect(await leaving).toBe('gave up');
+    await expire('looked at');
+    expect((await waiting).isGranted).toBe(true);
+    jest.spyOn(leases(), 'leave').mockImplementation(leave);
+    await waitFor(async () => (await waitersOf('stuck')) === 0);
   });
 
   it('of a dead process does not keep a try from the lock', async () => {
