@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
 import { type AuditEvent } from '../events/audit-event.js';
@@ -25,6 +26,8 @@ export interface AcquireOutcome {
   readonly lease: Lease;
 }
 
+/** Before each further look for who has a lock that a try saw free and was refused: the next in line takes it within moments. */
+const LOOK_AGAIN_AFTER_MS = [0, 25, 75];
 /** How often a try is repeated that found the lease free and yet came too late; each time somebody else got it. */
 const MAX_ATTEMPTS = 4;
 
@@ -66,7 +69,7 @@ export class DistributedLockService {
     // Where others wait here already, a try could only be refused.
     if (waitMs === 0 || !this.line.hasWaiters(key)) {
       const outcome = await this.tryKey(key, request, author);
-      if (waitMs === 0 || outcome.isGranted) return this.counted(outcome);
+      if (waitMs === 0 || outcome.isGranted) return this.counted(await this.withHolder(key, outcome));
     }
     const until = performance.now() + waitMs;
     for (;;) {
@@ -80,7 +83,7 @@ export class DistributedLockService {
       const outcome = await this.tryKey(key, request, author);
       // A grant of the caller's own may be over before it is told once more; the time to wait goes on.
       const mayWait = grant === 'own' && performance.now() < until;
-      if (outcome.isGranted || !mayWait) return this.counted(outcome, 'timed-out');
+      if (outcome.isGranted || !mayWait) return this.counted(await this.withHolder(key, outcome), 'timed-out');
     }
   }
 
@@ -186,6 +189,18 @@ export class DistributedLockService {
     const lease = await this.leases.findLease(key);
     if (!lease) throw unavailable();
     return { isGranted: false, lease };
+  }
+
+  /** A refused try with the lock as its holder has it: the try itself may have seen it free, for those who wait for it. */
+  private async withHolder(key: LeaseKey, outcome: AcquireOutcome): Promise<AcquireOutcome> {
+    let { lease } = outcome;
+    for (const ms of LOOK_AGAIN_AFTER_MS) {
+      if (lease.isHeld) break;
+      if (ms > 0) await pause(ms);
+      lease = (await this.leases.findLease(key)) ?? lease;
+      if (lease.waiters === 0) break;
+    }
+    return { ...outcome, lease };
   }
 
   private inTime(isInTime: boolean, lease: Lease): AcquireOutcome {

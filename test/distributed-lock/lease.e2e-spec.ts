@@ -327,6 +327,43 @@ describe('a repeated request', () => {
   });
 });
 
+describe('a refused try', () => {
+  const refusedBy = async (resource: string) =>
+    (await service().acquire(STORE, resource, request('pusher'), 0, author(), NEVER)).lease;
+
+  it('shows who took the lock while the try looked at the line', async () => {
+    await take('passed on', 'holder');
+    const elsewhere = await queueElsewhere('passed on', 'waiter');
+    await release('passed on', 'holder');
+    const settle = leases().settle.bind(leases());
+    jest.spyOn(leases(), 'settle').mockImplementationOnce(async (key, replica, delayMs) => {
+      await settle(key, elsewhere, 0);
+      return settle(key, replica, delayMs);
+    });
+    expect(await refusedBy('passed on')).toMatchObject({ isHeld: true, owner: 'waiter' });
+  });
+
+  it('shows who takes the lock a moment later', async () => {
+    await take('being passed on', 'holder');
+    const elsewhere = await queueElsewhere('being passed on', 'waiter');
+    await release('being passed on', 'holder');
+    const find = leases().findLease.bind(leases());
+    jest.spyOn(leases(), 'findLease').mockImplementationOnce(async (key) => {
+      const before = await find(key);
+      await leases().settle(key, elsewhere, 0);
+      return before;
+    });
+    expect(await refusedBy('being passed on')).toMatchObject({ isHeld: true, owner: 'waiter' });
+  });
+
+  it('shows a free lock where whose turn it is does not take it', async () => {
+    await take('left lying', 'holder');
+    await queueElsewhere('left lying', 'asleep');
+    await release('left lying', 'holder');
+    expect(await refusedBy('left lying')).toMatchObject({ isHeld: false, owner: null, waiters: 1 });
+  });
+});
+
 describe('a grant that is told too late', () => {
   it('is none where a look at the line found it when most of it was over', async () => {
     await take('found late', 'holder');
