@@ -31,6 +31,9 @@ const LOOK_AGAIN_AFTER_MS = [0, 25, 75];
 /** How often a try is repeated that found the lease free and yet came too late; each time somebody else got it. */
 const MAX_ATTEMPTS = 4;
 
+/** How often a force looks for the hold to end, where a fast line passes it on in between: two short statements each time. */
+const MAX_FORCES = 20;
+
 /** The rules of distributed locks, apart from how any surface spells them. All surfaces work on the same rows. */
 @Injectable()
 export class DistributedLockService {
@@ -111,6 +114,7 @@ export class DistributedLockService {
    * Ends whatever hold there is. Gives the lock as it was; null when nobody held it.
    *
    * @param eventOf what the audit log is to say of it
+   * @throws 503 when it changed hands all the time, and nothing was ended
    */
   async force(
     store: LockStore,
@@ -119,24 +123,22 @@ export class DistributedLockService {
     eventOf: (broken: Lease) => AuditEvent,
   ): Promise<Lease | null> {
     const key = leaseKey(store.storedKey(resource));
-    const lease = await this.leases.findLease(key);
-    if (!lease?.isHeld) return null;
-    // Only the hold that was seen: one that began in between is not the one that the operator meant.
-    const sentAt = performance.now();
     const { replicaId } = this.line;
     const { lockDelayMs } = this.settings;
-    const { verdict, turn } = await this.leases.force(
-      key,
-      lease.fence!,
-      author,
-      replicaId,
-      lockDelayMs,
-      eventOf(lease),
-    );
-    this.line.follow(key, turn, sentAt);
-    if (verdict !== 'released') return null;
-    this.metrics.locksForced.inc({ kind: 'distributed' });
-    return lease;
+    for (let attempt = 0; attempt < MAX_FORCES; attempt++) {
+      const lease = await this.leases.findLease(key);
+      if (!lease?.isHeld) return null;
+      // Only the hold that was seen, so that the answer and the event tell of the one that was ended. If it passed on, the next is.
+      const sentAt = performance.now();
+      const event = eventOf(lease);
+      const { verdict, turn } = await this.leases.force(key, lease.fence!, author, replicaId, lockDelayMs, event);
+      this.line.follow(key, turn, sentAt);
+      if (verdict === 'not-held') return null;
+      if (verdict === 'held-by-other') continue;
+      this.metrics.locksForced.inc({ kind: 'distributed' });
+      return lease;
+    }
+    throw unavailable();
   }
 
   /** The lock as it is; null when it was never asked for. */

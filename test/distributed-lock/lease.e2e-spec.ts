@@ -364,6 +364,36 @@ describe('a refused try', () => {
   });
 });
 
+describe('a force', () => {
+  it('ends the hold that there is, also where it began after the first look, and says so of no other', async () => {
+    await take('changing', 'first');
+    const force = leases().force.bind(leases());
+    jest.spyOn(leases(), 'force').mockImplementationOnce(async (...call) => {
+      await release('changing', 'first');
+      await take('changing', 'second');
+      return force(...call);
+    });
+    const broken = await service().force(STORE, 'changing', author(), (lease) => ({
+      actor: 'test',
+      address: '127.0.0.1',
+      requestId: randomUUID(),
+      surface: 'lock',
+      action: 'lock-forced',
+      target: 'lockstore/changing',
+      outcome: 'done',
+      reason: 'test',
+      details: { owner: lease.owner, fence: lease.fence },
+    }));
+    const { fence, isHeld } = (await service().find(STORE, 'changing'))!;
+    expect(broken).toMatchObject({ owner: 'second', fence });
+    expect(isHeld).toBe(false);
+    const events = await app.sql<{ details: string }>(
+      `SELECT details FROM audit_event WHERE target = 'lockstore/changing'`,
+    );
+    expect(events.map(({ details }) => JSON.parse(details) as unknown)).toEqual([{ owner: 'second', fence }]);
+  });
+});
+
 describe('a grant that is told too late', () => {
   it('is none where a look at the line found it when most of it was over', async () => {
     await take('found late', 'holder');
