@@ -25,14 +25,15 @@ export const LAST_REVISION: Statement = {
 export const STORE_CHANGES_LIMIT = 1000;
 
 /**
- * What shows whether the store has changed (`StoreEpoch`): which server this is, the oldest transaction that has not ended, then number
+ * What shows whether the store has changed (`StoreEpoch`): which server and which table this is (a restore under a
+ * running service makes another one, whose rows have ids of old), the oldest transaction that has not ended, then number
  * and sum of the revisions visible from transaction $1 on, and of those from that oldest one on.
  */
 export const STORE_CHANGES: Statement = {
   name: 'key_value_store_changes',
   isWrite: false,
   text: `
-    SELECT pg_postmaster_start_time()::text, now.xmin::text,
+    SELECT pg_postmaster_start_time()::text || ' ' || pg_relation_filenode('key_value_revision')::text, now.xmin::text,
            count(r.xid), sum(r.revision)::text,
            count(r.xid) FILTER (WHERE r.xid >= now.xmin), sum(r.revision) FILTER (WHERE r.xid >= now.xmin)::text
       FROM (SELECT pg_snapshot_xmin(pg_current_snapshot()) AS xmin) now

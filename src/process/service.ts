@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import { type Logger } from 'pino';
@@ -11,8 +12,8 @@ import { createLogger } from '../logging/logger.js';
 import { version } from '../version.js';
 import { loadMigrate, loadSeed, loadServe } from './libraries.js';
 import { type RunningServer } from './serve.js';
-import { stopOnSignals } from './stop-signals.js';
-import { chooseSharedPorts, Workers } from './workers.js';
+import { SAME_WISH_MS, stopOnSignals } from './stop-signals.js';
+import { chooseSharedPorts, WorkerEndedError, Workers } from './workers.js';
 
 /** Connections kept free beside the pools: migrations, the ownership of the embedded database, an operator's psql. */
 const SPARE_CONNECTIONS = 20;
@@ -83,6 +84,9 @@ export async function startService(program: string): Promise<void> {
     );
     logger.info({ host: settings.host, port, grpcPort, workers: workerCount, tls: settings.hasTls }, 'serving');
   } catch (error) {
+    // A signal to the whole group may have reached a worker first.
+    if (error instanceof WorkerEndedError && !stopping.aborted)
+      await once(stopping, 'abort', { signal: AbortSignal.timeout(SAME_WISH_MS) }).catch(() => undefined);
     // What is stopped in the middle of its start fails in one way or another.
     if (stopping.aborted) return;
     await stopDatabase();

@@ -4,7 +4,7 @@ import { type Logger } from 'pino';
  * Signals that come this soon, in milliseconds, are one wish that arrives several times: a terminal tells the whole process group, and
  * so do `timeout` and supervisors, and npm passes on what it was told itself.
  */
-const SAME_WISH_MS = 1_000;
+export const SAME_WISH_MS = 1_000;
 
 /** What there is to stop, as far as the start has come. */
 export interface Stoppable {

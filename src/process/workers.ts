@@ -5,6 +5,7 @@ import { type Logger } from 'pino';
 import { type Credentials } from '../config/credentials.js';
 import { type DatabaseAddress } from '../database/connection.js';
 import { type LockStore } from '../lease/lock-stores.js';
+import { type Settings } from '../config/settings.js';
 import { type MetricsMessageOfPrimary, type MetricsMessageOfWorker } from '../metrics/metrics-messages.js';
 import { ServiceMetrics } from '../metrics/service-metrics.js';
 import { type Ports, type RunningServer } from './serve.js';
@@ -85,7 +86,7 @@ export class Workers implements RunningServer {
     const worker = cluster.fork();
     worker.once('exit', (code, signal) => this.onExit(worker, startedAt, code, signal));
     return new Promise((resolve, reject) => {
-      worker.once('exit', (code) => reject(new Error(`worker ended with code ${code} before it listened`)));
+      worker.once('exit', (code) => reject(new WorkerEndedError(code)));
       worker.on('message', (message: WorkerMessage) => {
         switch (message.kind) {
           case 'hello':
@@ -124,11 +125,22 @@ export class Workers implements RunningServer {
   }
 }
 
+/** A worker that was to be there from the start is not. */
+export class WorkerEndedError extends Error {
+  constructor(code: number) {
+    super(`worker ended with code ${code} before it listened`);
+  }
+}
+
 /** To a worker that may be ending just now, and then needs to hear nothing any more. */
 const send = (worker: Worker, message: PrimaryMessage): void => void worker.send(message, () => undefined);
 
 /** The ports that all workers listen on. */
-export async function chooseSharedPorts({ host, port, grpcPort }: Ports & { host: string }): Promise<Ports> {
+export async function chooseSharedPorts({
+  host,
+  port,
+  grpcPort,
+}: Pick<Settings, 'host' | 'port' | 'grpcPort'>): Promise<Ports> {
   // At the same time, so that they are not the same one.
   const [sharedPort, sharedGrpcPort] = await Promise.all([
     chooseSharedPort(host, port),

@@ -31,14 +31,15 @@ export const FIND_AND_LOCK = `${FIND} FOR UPDATE OF k`;
 
 /**
  * A tombstone for every name that has no row, so that the rows can be locked before anything is decided. None is ever seen: the same
- * transaction brings it to life or is rolled back.
+ * transaction brings it to life or is rolled back. A row that is there is locked already here, as an update that never happens locks
+ * it: an old tombstone could be purged before it is looked at.
  */
 export const MAKE_ROOM = `
   INSERT INTO key_value (key, label, tags, deleted, etag, revision, last_modified)
   SELECT wanted.key, wanted.label, '{}', true, '', 0, clock_timestamp()
     FROM unnest($1::text[], $2::text[]) AS wanted (key, label)
    ORDER BY wanted.key COLLATE "C", wanted.label COLLATE "C"
-  ON CONFLICT ON CONSTRAINT key_value_pkey DO NOTHING`;
+  ON CONFLICT ON CONSTRAINT key_value_pkey DO UPDATE SET deleted = key_value.deleted WHERE false`;
 
 /** $1 keys, $2 labels, $3 values, $4 content types, $5 tags, $6 descriptions. */
 export const WRITE = `

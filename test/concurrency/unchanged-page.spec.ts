@@ -93,6 +93,22 @@ describe('a page that a client has already', () => {
     }
   });
 
+  it('shows what a restore of the tables brought back, whose transactions are long over', async () => {
+    await put(one, 'page/a', 'then');
+    for (const table of ['key_value', 'key_value_revision'])
+      await one.sql(`CREATE TABLE dump_of_${table} AS SELECT * FROM ${table}`);
+    await put(one, 'page/a', 'now');
+    const tag = await tagOf(one);
+    await waitFor(() => isRemembered(tag));
+    const restore = await SideTransaction.begin(one, 'TRUNCATE key_value, key_value_revision');
+    for (const table of ['key_value', 'key_value_revision'])
+      await restore.query(`INSERT INTO ${table} SELECT * FROM dump_of_${table}`);
+    await restore.end('COMMIT');
+    const answer = await ask(one, tag);
+    expect(answer.status).toBe(200);
+    expect(answer.json.items).toContainEqual(expect.objectContaining({ key: 'page/a', value: 'then' }));
+  });
+
   it('shows a change that drew its number before the page was read, and was committed after', async () => {
     const change = await changeAside('page/b', 'late');
     // Later numbers are visible already.

@@ -249,11 +249,14 @@ describe.each(ROWS)('%s: %s', (row, _input, call, status) => {
 });
 
 describe('a forged continuation', () => {
-  it.each([`/kv${V}`, `/keys${V}`, `/labels${V}`, `/revisions${V}`, `${NATIVE}?limit=9`])('of %s opens the first page', async (target) => {
-    const first = await send(get(target));
-    const forged = await send(get(`${target}&after=nonsense`));
-    expect(JSON.parse(forged.body)).toEqual(JSON.parse(first.body));
-  });
+  it.each([`/kv${V}`, `/keys${V}`, `/labels${V}`, `/revisions${V}`, `${NATIVE}?limit=9`])(
+    'of %s opens the first page',
+    async (target) => {
+      const first = await send(get(target));
+      const forged = await send(get(`${target}&after=nonsense`));
+      expect(JSON.parse(forged.body)).toEqual(JSON.parse(first.body));
+    },
+  );
 });
 
 describe('SQL', () => {

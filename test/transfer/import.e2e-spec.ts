@@ -1,3 +1,6 @@
+import { PURGE_DELETED } from '../../src/key-value/history-purge.sql';
+import { MAKE_ROOM } from '../../src/transfer/transfer.sql';
+import { SideTransaction } from '../support/side-transaction';
 import { startApp, type TestApp } from '../support/start-app';
 import { waitFor } from '../support/wait-for';
 import { putAll, removeAll } from '../key-value/stored-key-values';
@@ -50,6 +53,17 @@ describe('kv import', () => {
       tags: {},
       content_type: null,
     });
+  });
+
+  it('holds what was deleted long ago against the purge, until it has written it', async () => {
+    await putAll(app, [{ key: 'gone' }]);
+    await app.azure.delete('/kv/gone');
+    await app.sql(`UPDATE key_value SET last_modified = clock_timestamp() - interval '100 days'`);
+    const started = await SideTransaction.begin(app, MAKE_ROOM, [['gone'], ['']]);
+    const [purged] = await app.sql<{ count: string }>(PURGE_DELETED.text, [30]);
+    expect(purged!.count).toBe('0');
+    await started.end('ROLLBACK');
+    expect(await rowCount()).toBe(1);
   });
 
   it('makes one revision per change, as a put does, and says who', async () => {
