@@ -31,6 +31,7 @@ const SHARED = [
   'precondition',
   'problem',
   'retention',
+  'signals',
 ];
 const PURE = [
   'src/precondition/entity-tag.ts',

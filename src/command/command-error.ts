@@ -5,10 +5,10 @@
 export class CommandError extends Error {
   /**
    * @param kind `input`: the file or the options have to change; `locked`: a read-only key-value stands in the way; `failure`: the
-   *   database would not do it; `unknown`: the connection broke while the database committed
+   *   database would not do it; `unknown`: the connection broke while the database committed; `interrupted`: a person wanted it to end
    */
   constructor(
-    readonly kind: 'input' | 'locked' | 'failure' | 'unknown',
+    readonly kind: 'input' | 'locked' | 'failure' | 'unknown' | 'interrupted',
     message: string,
     options?: ErrorOptions,
   ) {

@@ -1,50 +1,53 @@
 import { resolve } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { type Client } from 'pg';
 import { type DataSource, type QueryRunner } from 'typeorm';
 import { type Logger } from 'pino';
 import { type Settings } from '../config/settings.js';
 import { withoutPassword } from '../config/database-url.js';
 import { type DatabaseAddress, dataSourceOptions } from '../database/connection.js';
 import { sqlState } from '../database/database-errors.js';
-import {
-  createDataDirectory,
-  EmbeddedPostgres,
-  EmbeddedPostgresError,
-  findRunningDatabase,
-} from '../database/embedded/embedded-postgres.js';
+import { EmbeddedPostgresError, findRunningDatabase } from '../database/embedded/embedded-postgres.js';
 import { migrate } from '../database/migrate.js';
 import { ServiceDataSource } from '../database/service-data-source.js';
 import { CommandError } from './command-error.js';
+import { type OwnServer } from './own-server.js';
 
 /** How long a database that just starts or stops is waited for, and how often it is looked at, in milliseconds. */
 const PATIENCE_MS = 15_000;
 const LOOK_MS = 100;
-/** Of an embedded database that only this program uses. */
-const CONNECTIONS = 5;
 /** Starting up, shutting down, and a database whose first start has not made it yet. */
 const NOT_READY = new Set(['57P01', '57P03', '3D000']);
 
 export interface OpenDatabase {
   readonly runner: QueryRunner;
-  /** Ends what was begun for it, an embedded server that was started included. */
+  /** Ends the connection. */
   close(): Promise<void>;
-  /** Only the latter, without waiting for what the connection is doing; the server undoes that. */
-  abort(): Promise<void>;
+  /** The same in the middle of what it is doing, which fails and is undone by the server. */
+  cut(): Promise<void>;
 }
 
 /**
  * Connects the command line to the database: that of DATABASE_URL, or the embedded one of DATA_DIR. An embedded database that a service
- * runs is used as a guest; one that nobody runs is started, and stopped by `close`.
+ * runs is used as a guest; one that nobody runs is started.
  *
  * @param mayMake whether a data directory without a database gets one; otherwise that is an error
+ * @param server started where nobody else runs it; stopping it is the caller's matter, also after an error
+ * @param interrupted aborted, no other attempt is made
  * @throws CommandError when there is no database to work on
  */
-export async function openDatabase(settings: Settings, mayMake: boolean, logger: Logger): Promise<OpenDatabase> {
+export async function openDatabase(
+  settings: Settings,
+  mayMake: boolean,
+  logger: Logger,
+  server: OwnServer,
+  interrupted: AbortSignal,
+): Promise<OpenDatabase> {
   if (settings.databaseUrl !== undefined) {
     const source = await connect(settings.databaseUrl, settings).catch((cause: unknown) => {
       throw unreachable(withoutPassword(settings.databaseUrl!), cause);
     });
-    return ready(source, settings.databaseUrl, settings, logger, async () => undefined);
+    return ready(source, settings.databaseUrl, settings, logger);
   }
   const dataDir = resolve(settings.dataDir);
   const deadline = performance.now() + PATIENCE_MS;
@@ -52,15 +55,15 @@ export async function openDatabase(settings: Settings, mayMake: boolean, logger:
     const sighting = await findRunningDatabase(dataDir);
     try {
       if (sighting.kind === 'running') {
-        const source = await connect(sighting.address, settings);
-        return await ready(source, sighting.address, settings, logger, async () => undefined);
+        return await ready(await connect(sighting.address, settings), sighting.address, settings, logger);
       }
       if (sighting.kind === 'absent' && !mayMake) {
         throw new CommandError('failure', `DATA_DIR ${dataDir} holds no database, and DATABASE_URL is not set`);
       }
-      return await startOwn(dataDir, settings, logger);
+      const address = await server.start(dataDir);
+      return await ready(await connect(address, settings), address, settings, logger);
     } catch (error) {
-      if (error instanceof CommandError) throw error;
+      if (error instanceof CommandError || interrupted.aborted) throw error;
       // A service that starts or stops meanwhile: look again.
       const mayPass = sighting.kind === 'running' ? isNotReady(error) : /already in use/.test((error as Error).message);
       if (!mayPass || performance.now() > deadline) throw unreachable(`in ${dataDir}`, error);
@@ -88,33 +91,11 @@ async function connect(address: DatabaseAddress | string, settings: Settings): P
   return new ServiceDataSource({ ...options, extra }).initialize();
 }
 
-async function startOwn(dataDir: string, settings: Settings, logger: Logger): Promise<OpenDatabase> {
-  await createDataDirectory(dataDir);
-  const embedded = await EmbeddedPostgres.start({
-    dataDir,
-    maxConnections: CONNECTIONS,
-    log: {
-      info: () => undefined,
-      warn: (message, fields) => logger.warn(fields ?? {}, message),
-      error: (message, fields) => logger.error(fields ?? {}, message),
-    },
-  });
-  try {
-    return await ready(await connect(embedded.address, settings), embedded.address, settings, logger, () =>
-      embedded.stop(),
-    );
-  } catch (error) {
-    await embedded.stop();
-    throw error;
-  }
-}
-
 async function ready(
   source: DataSource,
   address: DatabaseAddress | string,
   settings: Settings,
   logger: Logger,
-  stop: () => Promise<void>,
 ): Promise<OpenDatabase> {
   try {
     await migrate(address, settings, logger);
@@ -124,9 +105,11 @@ async function ready(
       close: async () => {
         await runner.release();
         await source.destroy();
-        await stop();
       },
-      abort: stop,
+      cut: async () => {
+        const client = (await runner.connect()) as Client;
+        await client.end();
+      },
     };
   } catch (error) {
     await source.destroy();

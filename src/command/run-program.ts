@@ -5,13 +5,14 @@ import { type Settings } from '../config/settings.js';
 import { CommandError } from './command-error.js';
 
 /** What the shell learns of the commands that work on the database. */
-export const EXIT = { done: 0, failure: 1, usage: 2, conflict: 3, differences: 5 } as const;
+export const EXIT = { done: 0, failure: 1, usage: 2, conflict: 3, differences: 5, interrupted: 130 } as const;
 
 const EXIT_OF: Readonly<Record<CommandError['kind'], number>> = {
   input: EXIT.usage,
   locked: EXIT.conflict,
   failure: EXIT.failure,
   unknown: EXIT.failure,
+  interrupted: EXIT.interrupted,
 };
 
 const DATABASE_SETTINGS = ['DATABASE_URL', 'DATABASE_URL_FILE', 'DATA_DIR', 'DB_POOLER', 'MIGRATE_ON_START'];

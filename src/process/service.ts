@@ -12,7 +12,8 @@ import { createLogger } from '../logging/logger.js';
 import { version } from '../version.js';
 import { loadMigrate, loadSeed, loadServe } from './libraries.js';
 import { type RunningServer } from './serve.js';
-import { SAME_WISH_MS, stopOnSignals } from './stop-signals.js';
+import { SAME_WISH_MS } from '../signals/stop-wish.js';
+import { stopOnSignals } from './stop-signals.js';
 import { chooseSharedPorts, WorkerEndedError, Workers } from './workers.js';
 
 /** Connections kept free beside the pools: migrations, the ownership of the embedded database, an operator's psql. */

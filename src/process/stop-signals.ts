@@ -1,10 +1,5 @@
 import { type Logger } from 'pino';
-
-/**
- * Signals that come this soon, in milliseconds, are one wish that arrives several times: a terminal tells the whole process group, and
- * so do `timeout` and supervisors, and npm passes on what it was told itself.
- */
-export const SAME_WISH_MS = 1_000;
+import { onStopWish } from '../signals/stop-wish.js';
 
 /** What there is to stop, as far as the start has come. */
 export interface Stoppable {
@@ -21,7 +16,6 @@ export interface Stoppable {
  */
 export function stopOnSignals({ stop, stopAtOnce }: Stoppable, logger: Logger): AbortSignal {
   const stopping = new AbortController();
-  let toldAt = 0;
   let isHurrying = false;
   const finish = async (withNotice: boolean): Promise<void> => {
     const code = await stop(withNotice).then(
@@ -34,17 +28,15 @@ export function stopOnSignals({ stop, stopAtOnce }: Stoppable, logger: Logger): 
     // In a hurry it was cut short, which is no success.
     if (!isHurrying) process.exit(code);
   };
-  const onSignal = (signal: NodeJS.Signals): void => {
-    if (!stopping.signal.aborted) {
-      toldAt = performance.now();
+  onStopWish(
+    (signal) => {
       stopping.abort();
       void finish(signal === 'SIGTERM');
-    } else if (!isHurrying && performance.now() - toldAt > SAME_WISH_MS) {
+    },
+    () => {
       isHurrying = true;
       void stopAtOnce().finally(() => process.exit(130));
-    }
-  };
-  process.on('SIGTERM', onSignal);
-  process.on('SIGINT', onSignal);
+    },
+  );
   return stopping.signal;
 }

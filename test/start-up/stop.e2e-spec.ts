@@ -1,8 +1,9 @@
-import { existsSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { findRunningDatabase } from '../../src/database/embedded/embedded-postgres';
 import { AzureHttp } from '../support/azure-http';
+import { processesOf } from '../support/processes';
 import { newDataDir, ServiceProcess } from '../support/service-process';
 import { waitFor } from '../support/wait-for';
 
@@ -16,24 +17,6 @@ afterEach(() => {
   for (const { pid } of processesOf(dataDir)) process.kill(pid, 'SIGKILL');
   rmSync(dataDir, { recursive: true, force: true, maxRetries: 5 });
 });
-
-/** The service, its workers, and by where they work PostgreSQL and the programs that make its database. */
-function processesOf(folder: string): { pid: number; command: string }[] {
-  const isOfIt = (process: string): boolean =>
-    readlinkSync(`${process}/cwd`).startsWith(folder) ||
-    readFileSync(`${process}/environ`, 'utf8').split('\0').includes(`DATA_DIR=${folder}`);
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .flatMap((name) => {
-      try {
-        if (!isOfIt(`/proc/${name}`)) return [];
-        return [{ pid: Number(name), command: readFileSync(`/proc/${name}/cmdline`, 'utf8').replaceAll('\0', ' ') }];
-      } catch {
-        // It has ended meanwhile, or is somebody else's.
-        return [];
-      }
-    });
-}
 
 const isRunning = (program: RegExp): boolean => processesOf(dataDir).some(({ command }) => program.test(command));
 

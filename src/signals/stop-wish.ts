@@ -1,0 +1,32 @@
+/**
+ * Signals that come this soon, in milliseconds, are one wish that arrives several times: a terminal tells the whole process group, and
+ * so do `timeout` and supervisors, and npm passes on what it was told itself.
+ */
+export const SAME_WISH_MS = 1_000;
+
+/**
+ * Listens for SIGTERM and SIGINT in place of Node, which would end the process.
+ *
+ * @param onFirst somebody wants this process to stop
+ * @param onLater the same again, later: in a hurry now. Called once at most
+ * @returns ends the listening
+ */
+export function onStopWish(onFirst: (signal: NodeJS.Signals) => void, onLater: () => void): () => void {
+  let toldAt: number | null = null;
+  let isHurrying = false;
+  const onSignal = (signal: NodeJS.Signals): void => {
+    if (toldAt === null) {
+      toldAt = performance.now();
+      onFirst(signal);
+    } else if (!isHurrying && performance.now() - toldAt > SAME_WISH_MS) {
+      isHurrying = true;
+      onLater();
+    }
+  };
+  process.on('SIGTERM', onSignal);
+  process.on('SIGINT', onSignal);
+  return () => {
+    process.off('SIGTERM', onSignal);
+    process.off('SIGINT', onSignal);
+  };
+}
