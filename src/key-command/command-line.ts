@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { rmSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { Command } from 'commander';
-import { inputError } from '../command/command-error.js';
+import { CommandError, inputError } from '../command/command-error.js';
 import { operatingSystemUser } from '../command/operating-system-user.js';
 import { EXIT, readSettings, runProgram } from '../command/run-program.js';
 import { withDatabase } from '../command/with-database.js';
@@ -66,9 +66,12 @@ async function create(
     try {
       const added = await keys.create(id, sealed, readOnly);
       if (!added && output !== undefined) rmSync(output);
+      // At once: nothing that goes wrong from here on may take the secret of a key that is there.
+      if (added && output === undefined) process.stdout.write(line);
       return added;
     } catch (error) {
-      if (output !== undefined) rmSync(output);
+      const mayBeThere = error instanceof CommandError && error.kind === 'unknown';
+      if (!mayBeThere && output !== undefined) rmSync(output);
       throw error;
     }
   });
@@ -76,8 +79,7 @@ async function create(
     say(`there is a key with the id ${id} already`);
     return EXIT.conflict;
   }
-  if (output === undefined) process.stdout.write(line);
-  else say(`the key ${id} is in ${output}`);
+  if (output !== undefined) say(`the key ${id} is in ${output}`);
   return EXIT.done;
 }
 

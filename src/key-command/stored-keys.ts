@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { type QueryRunner } from 'typeorm';
+import { CommandError } from '../command/command-error.js';
+import { isConnectionLost } from '../database/database-errors.js';
 import { auditColumns } from '../events/audit-event.js';
 import { noteEvent } from '../events/audit.sql.js';
 
@@ -65,7 +67,18 @@ export class StoredKeys {
   ): Promise<boolean> {
     const event = { actor: this.actor, address: '', requestId: randomUUID(), surface: 'config', action, target };
     const columns = auditColumns({ ...event, outcome: 'done', details });
-    const rows = (await this.runner.query(statement, [...values, ...columns])) as unknown[];
-    return rows.length > 0;
+    let isCommitting = false;
+    try {
+      // Of a statement that commits by itself nobody could tell whether a broken connection undid it.
+      await this.runner.startTransaction();
+      const rows = (await this.runner.query(statement, [...values, ...columns])) as unknown[];
+      isCommitting = true;
+      await this.runner.commitTransaction();
+      return rows.length > 0;
+    } catch (error) {
+      if (!isCommitting || !isConnectionLost(error)) throw error;
+      const message = 'the connection broke while the database committed: list the keys to see what became of it';
+      throw new CommandError('unknown', message, { cause: error });
+    }
   }
 }

@@ -31,12 +31,15 @@ const importFile = (): string => fileWith({ items: [{ key: 'a', value: 'after' }
 const logged = (text: string): boolean => readFileSync(join(dataDir, 'postgres.log'), 'utf8').includes(text);
 const isRunning = (program: RegExp): boolean => processesOf(dataDir).some(({ command }) => program.test(command));
 
-/** An embedded database that nobody runs, in which every change of the table is kept waiting. */
-async function databaseThatWaitsIn(table: string): Promise<void> {
+/** An embedded database that nobody runs, in which every change of the table is kept waiting, itself or its commit. */
+async function databaseThatWaitsIn(table: string, atCommit = false): Promise<void> {
+  const trigger = atCommit
+    ? `CONSTRAINT TRIGGER wait AFTER INSERT OR UPDATE ON ${table} DEFERRABLE INITIALLY DEFERRED FOR EACH ROW`
+    : `TRIGGER wait BEFORE INSERT OR UPDATE ON ${table}`;
   await kv({ DATA_DIR: dataDir }, 'import', fileWith(BEFORE, 'properties'));
   await inDatabase(`CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS
       $$ BEGIN RAISE LOG 'a change waits'; PERFORM pg_sleep(60); RETURN NULL; END $$;
-    CREATE TRIGGER wait BEFORE INSERT OR UPDATE ON ${table} EXECUTE FUNCTION wait()`);
+    CREATE ${trigger} EXECUTE FUNCTION wait()`);
 }
 
 async function inDatabase(sql: string): Promise<unknown[]> {
@@ -97,6 +100,18 @@ describe('a command on the embedded database that nobody runs', () => {
     expect(existsSync(path)).toBe(false);
     expect(processesOf(dataDir)).toEqual([]);
     expect(await inDatabase('SELECT id FROM access_key')).toEqual([]);
+  });
+
+  it('keeps the file of a key that may be there', async () => {
+    await databaseThatWaitsIn('access_key', true);
+    const path = join(dataDir, 'key.txt');
+    const command = start(byNode('keys', 'create', 'mine', '--output', path));
+    await waitFor(() => logged('a change waits'));
+    command.signalGroup('SIGINT');
+    expect(await command.exit()).toBe(1);
+    expect(command.stderr).toMatch(/^keys: the connection broke while the database committed: .*\n$/);
+    expect(readFileSync(path, 'utf8')).toMatch(/^Id=mine;Secret=/);
+    expect(processesOf(dataDir)).toEqual([]);
   });
 
   it.each([
