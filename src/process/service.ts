@@ -9,10 +9,10 @@ import { type Settings } from '../config/settings.js';
 import { createDataDirectory, EmbeddedPostgres } from '../database/embedded/embedded-postgres.js';
 import { loadLockStores } from '../lease/load-lock-stores.js';
 import { createLogger } from '../logging/logger.js';
+import { SAME_WISH_MS } from '../signals/stop-wish.js';
 import { version } from '../version.js';
 import { loadMigrate, loadSeed, loadServe } from './libraries.js';
 import { type RunningServer } from './serve.js';
-import { SAME_WISH_MS } from '../signals/stop-wish.js';
 import { stopOnSignals } from './stop-signals.js';
 import { chooseSharedPorts, WorkerEndedError, Workers } from './workers.js';
 
