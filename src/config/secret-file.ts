@@ -1,6 +1,7 @@
 import {
   chmodSync,
   closeSync,
+  existsSync,
   fstatSync,
   fsyncSync,
   linkSync,
@@ -30,7 +31,7 @@ export function readOrCreateSecretFile(path: string, generate: () => string): st
   return attempt(path, () => {
     const existing = readIfPresent(path);
     if (existing !== null) return existing;
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    makeFolder(dirname(path));
     const content = generate();
     // link() fails when the name is taken, so a file is never replaced and never seen half written.
     const isOurs = viaTemporaryFile(path, content, (temporary) => unlessExists(() => linkSync(temporary, path)));
@@ -89,6 +90,13 @@ function viaTemporaryFile<T>(path: string, content: string, place: (temporary: s
   } finally {
     rmSync(temporary, { force: true });
   }
+}
+
+/** Not Node's `recursive`, which never ends where a file system knows of no new folders and calls the parent missing, as `/proc` does. */
+function makeFolder(path: string): void {
+  if (existsSync(path)) return;
+  makeFolder(dirname(path));
+  unlessExists(() => mkdirSync(path, { mode: 0o700 }));
 }
 
 function unlessExists(action: () => void): boolean {

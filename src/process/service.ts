@@ -45,7 +45,8 @@ export async function startService(program: string): Promise<void> {
   };
   const stopping = stopOnSignals({ stop, stopAtOnce: () => stopDatabase({ atOnce: true }) }, logger);
   try {
-    await createDataDirectory(dataDir);
+    // A folder for generated secrets alone is made with the first of them.
+    if (settings.databaseUrl === undefined) await createDataDirectory(dataDir);
     const credentials = loadDevelopmentCredentials(settings, dataDir);
     if (settings.databaseUrl === undefined) {
       startingDatabase = startEmbedded(settings, dataDir, workerCount, logger, stopping);

@@ -180,6 +180,18 @@ describe('a start that must not be', () => {
     },
   );
 
+  it.each(['/proc/no-folder', __filename])('says in one line that it cannot use DATA_DIR=%s', async (folder) => {
+    const { code, lines } = await refused({ DATA_DIR: folder });
+    expect(code).toBe(78);
+    expect(lines).toEqual([expect.stringContaining(`The data directory ${folder} cannot be used`)]);
+  });
+
+  it('says in one line that generated secrets have no place in DATA_DIR', async () => {
+    const { code, lines } = await refused({ DATA_DIR: '/proc/no-folder', DATABASE_URL: 'postgres://127.0.0.1:1/none' });
+    expect(code).toBe(78);
+    expect(lines).toEqual([expect.stringContaining('/proc/no-folder/master.key cannot be read or written (ENOENT)')]);
+  });
+
   it('says in one line that the port is taken', async () => {
     const taken: Server = createServer().listen(0, '127.0.0.1');
     await once(taken, 'listening');
@@ -229,6 +241,18 @@ describe('with DATABASE_URL', () => {
     await new AzureHttp(first!.port, first!.key).put('/kv/shared', { value: 'v' });
     expect((await new AzureHttp(second!.port, second!.key).get('/kv/shared')).json.value).toBe('v');
     expect(await Promise.all(services.map((service) => service.stop()))).toEqual([0, 0, 0]);
+  });
+
+  it('needs no DATA_DIR when no secret is left to generate', async () => {
+    const service = await ServiceProcess.start({
+      DATABASE_URL: await newDatabase('without_folder'),
+      DATA_DIR: '/proc/no-folder',
+      ACCESS_KEYS: 'a:c2VjcmV0:rw',
+      CMS_USERS: 'a:b:manager',
+      JWT_SECRET: 'j'.repeat(32),
+      MASTER_KEY: Buffer.alloc(32, 1).toString('base64'),
+    });
+    expect(await service.stop()).toBe(0);
   });
 
   it.each(['1', '2'])(

@@ -3,7 +3,7 @@ import { constants } from 'node:fs';
 import { access, chmod, mkdir, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { canEnter, databaseUser, type DatabaseUser } from './database-user.js';
-import { EmbeddedPostgresError, reasonOf } from './embedded-postgres.error.js';
+import { codeOf, EmbeddedPostgresError, reasonOf } from './embedded-postgres.error.js';
 
 /** Where root keeps what the database's user cannot reach elsewhere. */
 export const SYSTEM_DIRECTORY = '/var/lib/latchkey';
@@ -32,7 +32,9 @@ export async function exists(path: string): Promise<boolean> {
  * enter but not list it. A directory that exists keeps its mode: it may be somebody's home.
  */
 export async function createDataDirectory(dataDir: string): Promise<void> {
-  await makeDirectory(dataDir, databaseUser().isSwitched ? 0o711 : 0o700);
+  await makeDirectory(dataDir, databaseUser().isSwitched ? 0o711 : 0o700).catch((error: unknown) => {
+    throw unusable(dataDir, error);
+  });
 }
 
 /** Decides where the database lies, and makes that folder. */
@@ -105,9 +107,26 @@ function nameFor(path: string): string {
   return word ? `${word}-${hash}` : hash;
 }
 
-/** `mkdir -p` whose mode no umask changes, for the directories that it made. */
+/**
+ * `mkdir -p` whose mode no umask changes, for the directories that it makes. Node's own never ends where a file system knows of no new
+ * directories and says that the parent is missing, as `/proc` does.
+ */
 async function makeDirectory(directory: string, mode: number): Promise<void> {
-  const first = await mkdir(directory, { recursive: true, mode });
-  if (first === undefined) return;
-  for (let made = directory; made.length >= first.length; made = dirname(made)) await chmod(made, mode);
+  if (await isDirectory(directory)) return;
+  if (dirname(directory) !== directory) await makeDirectory(dirname(directory), mode);
+  try {
+    await mkdir(directory, { mode });
+  } catch (error) {
+    // Another start may have been faster.
+    if (codeOf(error) === 'EEXIST' && (await isDirectory(directory))) return;
+    throw error;
+  }
+  await chmod(directory, mode);
+}
+
+async function isDirectory(path: string): Promise<boolean> {
+  return stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
 }
