@@ -47,7 +47,8 @@ export interface ConnectionOptions {
  * @param address of the embedded database, or the text of `DATABASE_URL`
  */
 export function dataSourceOptions(address: DatabaseAddress | string, options: ConnectionOptions): DataSourceOptions {
-  const servers: Server[] = typeof address === 'string' ? singleHostUrls(address).map(fromUrl) : [address];
+  const isOwn = typeof address !== 'string';
+  const servers: Server[] = isOwn ? [{ ...address, ssl: false }] : singleHostUrls(address).map(fromUrl);
   const { user, password, database, ssl } = servers[0]!;
   const hosts: Host[] = servers.map(({ host, port }) => ({ host, port }));
   const session = Object.entries({ ...SESSION, ...PLANS }).map(([name, value]) => `-c ${name}=${value}`);
@@ -75,6 +76,8 @@ export function dataSourceOptions(address: DatabaseAddress | string, options: Co
       connectionTimeoutMillis: OPENING_MS,
       idleTimeoutMillis: 0,
       keepAlive: true,
+      // What `DATABASE_URL` leaves open the driver takes from the PG… variables, as psql does. Those for TLS are meant for that server.
+      ...(isOwn ? { sslnegotiation: 'postgres' } : {}),
       ...(options.pooler ? {} : { options: session.join(' ') }),
     },
     // The pool has already dropped the connection; the next request opens another.

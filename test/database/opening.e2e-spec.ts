@@ -11,6 +11,7 @@ const POOL = 4;
 const PING: Statement = { name: 'spec_ping', text: 'SELECT 1', isWrite: false };
 
 let proxy: TcpProxy;
+let through: DatabaseAddress;
 let source: DataSource;
 let database: Database;
 
@@ -18,7 +19,7 @@ beforeEach(async () => {
   const address = JSON.parse(process.env['LATCHKEY_TEST_DATABASE']!) as DatabaseAddress;
   const { host, port } = address;
   proxy = await TcpProxy.start('to the database', host.startsWith('/') ? `${host}/.s.PGSQL.${port}` : port);
-  const through = { ...address, host: '127.0.0.1', port: proxy.port, database: 'postgres' };
+  through = { ...address, host: '127.0.0.1', port: proxy.port, database: 'postgres' };
   source = await new DataSource(dataSourceOptions(through, { poolMax: POOL })).initialize();
   database = new Database(source, { dbPooler: false } as Settings, new Metrics());
 });
@@ -70,5 +71,19 @@ describe('a database that is silent', () => {
     expect(problems).toHaveLength(POOL + 1);
     for (const problem of problems) expect(problem).toMatchObject({ status: 503, kind: 'unavailable' });
     expect(performance.now() - startedAt).toBeLessThan(1_500);
+  });
+});
+
+describe('the environment', () => {
+  const foreign = { PGSSLMODE: 'require', PGSSLNEGOTIATION: 'direct', PGOPTIONS: '-c statement_timeout=1' };
+  const before = { ...process.env };
+  beforeEach(() => void Object.assign(process.env, foreign));
+  afterEach(() => void (process.env = { ...before }));
+
+  it('changes nothing about the connections to a database of our own, whatever it holds for others', async () => {
+    const own = await new DataSource(dataSourceOptions(through, { poolMax: 1 })).initialize();
+    const rows = await own.query<unknown[]>('SHOW statement_timeout');
+    await own.destroy();
+    expect(rows).toEqual([{ statement_timeout: '5s' }]);
   });
 });

@@ -27,7 +27,9 @@ describe('a start from nothing', () => {
   let service: ServiceProcess;
   beforeAll(async () => {
     dataDir = newDataDir();
-    service = await ServiceProcess.start({ DATA_DIR: dataDir });
+    // Meant for other databases.
+    const foreign = { PGSSLMODE: 'require', PGSSLNEGOTIATION: 'direct', PGHOST: 'db.example', PGUSER: 'nobody' };
+    service = await ServiceProcess.start({ DATA_DIR: dataDir, ...foreign });
   });
   afterAll(async () => {
     await service.stop();

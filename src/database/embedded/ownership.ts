@@ -62,8 +62,9 @@ export class Ownership {
       application_name: `latchkey owner ${process.pid}`,
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
       query_timeout: QUERY_TIMEOUT_MS,
-      // Said explicitly, because the environment may hold PGSSLMODE and PGOPTIONS meant for other databases.
+      // Said explicitly, because the environment may hold PGSSLMODE, PGSSLNEGOTIATION and PGOPTIONS meant for other databases.
       ssl: false,
+      sslnegotiation: 'postgres',
       options: '-c statement_timeout=0',
     });
     // What breaks an idle connection shows in "end"; without a listener it would be an uncaught error.
