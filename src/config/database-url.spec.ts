@@ -1,4 +1,5 @@
-import { isDatabaseUrl, withoutPassword } from './database-url.js';
+import { readFileSync } from 'node:fs';
+import { isDatabaseUrl, serversOf, withoutPassword } from './database-url.js';
 
 describe('isDatabaseUrl', () => {
   it.each([
@@ -42,5 +43,27 @@ describe('withoutPassword', () => {
     ['nonsense:hush', 'a PostgreSQL database'],
   ])('shows %s as %s', (text, shown) => {
     expect(withoutPassword(text)).toBe(shown);
+  });
+});
+
+describe('serversOf', () => {
+  const login = { user: 'u', password: 'p' };
+
+  it('gives the servers in the order of the URL, all with the same login', () => {
+    expect(serversOf('postgres://u:p@h1:5432,[::1]:5433,%2Frun%2Fpg:5434/db')).toEqual([
+      { host: 'h1', port: 5432, ...login, database: 'db' },
+      { host: '::1', port: 5433, ...login, database: 'db' },
+      { host: '/run/pg', port: 5434, ...login, database: 'db' },
+    ]);
+  });
+
+  it.each(['', '/', '/db'])('asks each of them for the TLS that the URL asks for, with the path %p', (path) => {
+    const ssl = { ca: readFileSync(__filename, 'utf8') };
+    const database = path === '/db' ? 'db' : 'u';
+    expect(serversOf(`postgres://u:p@h1:5432,h2:5433${path}?sslmode=verify-full&sslrootcert=${__filename}`)).toEqual([
+      { host: 'h1', port: 5432, ...login, database, ssl },
+      { host: 'h2', port: 5433, ...login, database, ssl },
+    ]);
+    expect(serversOf(`postgres://u:p@h1,h2${path}?sslmode=verify-full`).map((server) => server.ssl)).toEqual([{}, {}]);
   });
 });

@@ -1,3 +1,6 @@
+import { type TlsOptions } from 'node:tls';
+import { parse as readUrl } from 'pg-connection-string';
+
 /**
  * Connection URLs as libpq reads them: `postgres://user:password@host:5432,host2:5432/name?…`. Node's own URL class knows neither
  * several hosts nor a socket folder (`%2Fvar%2Frun%2Fpostgresql`) as the host, so these few rules are kept here.
@@ -51,4 +54,50 @@ export function withoutPassword(databaseUrl: string): string {
   const user = url.user === '' ? '' : `${url.user}@`;
   const name = url.name === '' ? '' : `/${url.name}`;
   return `postgres://${user}${url.hosts.join(',')}${name}`;
+}
+
+/** One server of a URL, and how to log in there. */
+export interface DatabaseServer {
+  host: string;
+  port: number;
+  user: string;
+  password: string;
+  database: string;
+  /** As the URL says; absent when it does not. */
+  ssl?: boolean | TlsOptions;
+}
+
+/**
+ * The servers that a URL lists, in its order. Reads the files that it names.
+ *
+ * @throws whatever the driver's parser throws, which never shows the password
+ */
+export function serversOf(databaseUrl: string): DatabaseServer[] {
+  return singleHostUrls(databaseUrl).map(fromUrl);
+}
+
+/**
+ * One URL for each of the servers that a URL lists, in its order. The parser that the driver uses knows a single host only; the last
+ * `@` before path and options ends the credentials.
+ */
+function singleHostUrls(url: string): string[] {
+  const schemeEnd = url.indexOf('://') + 3;
+  const serverEnd = schemeEnd + url.slice(schemeEnd).search(/[/?]|$/);
+  const hostsStart =
+    url.lastIndexOf('@', serverEnd - 1) >= schemeEnd ? url.lastIndexOf('@', serverEnd - 1) + 1 : schemeEnd;
+  const hosts = url.slice(hostsStart, serverEnd).split(',');
+  return hosts.map((host) => url.slice(0, hostsStart) + host + url.slice(serverEnd));
+}
+
+/** Our own reading of a URL: TypeORM's loses unix socket folders and TLS parameters. */
+function fromUrl(url: string): DatabaseServer {
+  const { host, port, user, password, database, ssl } = readUrl(url);
+  return {
+    host: host ?? 'localhost',
+    port: Number(port ?? 5432),
+    user: user ?? 'postgres',
+    password: password ?? '',
+    database: database ?? user ?? 'postgres',
+    ...(ssl === undefined ? {} : { ssl: ssl as TlsOptions }),
+  };
 }

@@ -1,6 +1,5 @@
-import { type TlsOptions } from 'node:tls';
-import { parse } from 'pg-connection-string';
 import { type DataSourceOptions } from 'typeorm';
+import { type DatabaseServer, serversOf } from '../config/database-url.js';
 import { type DatabaseAddress } from './embedded/embedded-postgres.options.js';
 import { migrations } from './migrations/index.js';
 import { type Host, serviceClientClass } from './service-client.js';
@@ -48,7 +47,7 @@ export interface ConnectionOptions {
  */
 export function dataSourceOptions(address: DatabaseAddress | string, options: ConnectionOptions): DataSourceOptions {
   const isOwn = typeof address !== 'string';
-  const servers: Server[] = isOwn ? [{ ...address, ssl: false }] : singleHostUrls(address).map(fromUrl);
+  const servers: DatabaseServer[] = isOwn ? [{ ...address, ssl: false }] : serversOf(address);
   const { user, password, database, ssl } = servers[0]!;
   const hosts: Host[] = servers.map(({ host, port }) => ({ host, port }));
   const session = Object.entries({ ...SESSION, ...PLANS }).map(([name, value]) => `-c ${name}=${value}`);
@@ -82,36 +81,5 @@ export function dataSourceOptions(address: DatabaseAddress | string, options: Co
     },
     // The pool has already dropped the connection; the next request opens another.
     poolErrorHandler: () => undefined,
-  };
-}
-
-/**
- * One URL for each of the servers that a URL lists, in its order. The parser that the driver uses knows a single host only; the last
- * `@` before the path ends the credentials.
- */
-function singleHostUrls(url: string): string[] {
-  const schemeEnd = url.indexOf('://') + 3;
-  const pathStart = url.indexOf('/', schemeEnd);
-  const serverEnd = pathStart < 0 ? url.length : pathStart;
-  const hostsStart =
-    url.lastIndexOf('@', serverEnd - 1) >= schemeEnd ? url.lastIndexOf('@', serverEnd - 1) + 1 : schemeEnd;
-  const hosts = url.slice(hostsStart, serverEnd).split(',');
-  return hosts.map((host) => url.slice(0, hostsStart) + host + url.slice(serverEnd));
-}
-
-interface Server extends DatabaseAddress {
-  ssl?: boolean | TlsOptions;
-}
-
-/** Our own reading of a URL: TypeORM's loses unix socket folders and TLS parameters. */
-function fromUrl(url: string): Server {
-  const { host, port, user, password, database, ssl } = parse(url);
-  return {
-    host: host ?? 'localhost',
-    port: Number(port ?? 5432),
-    user: user ?? 'postgres',
-    password: password ?? '',
-    database: database ?? user ?? 'postgres',
-    ...(ssl === undefined ? {} : { ssl: ssl as TlsOptions }),
   };
 }
