@@ -2,6 +2,7 @@ import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
 import { Validator } from './class-validator.js';
 import { decodeBase64, parseAccessKeys, parseUsers } from './credential-lists.js';
+import { serversOf } from './database-url.js';
 import { Environment, type EnvironmentValue, reasonOf } from './environment.js';
 import { SettingsError } from './settings-error.js';
 import { SECRET_SETTINGS, Settings } from './settings.js';
@@ -34,6 +35,8 @@ export function loadSettings(env: NodeJS.ProcessEnv, stdoutIsTerminal: boolean):
     const expected = Object.values(constraints ?? {})[0];
     faults.push(`${describe(property, sources.get(property))}; expected ${expected}`);
   }
+  const url = sources.get('databaseUrl');
+  if (url !== undefined && !isFaulty.has('databaseUrl')) checkDatabaseUrl(url, faults);
   checkFiles(settings, faults);
   checkPairs(settings, faults);
   // Who can reach the service is not known while these two are wrong.
@@ -80,6 +83,16 @@ function describe(property: string, source: EnvironmentValue | undefined): strin
   if (source === undefined) return variableOf(property);
   const found = SECRET_SETTINGS.has(property) ? 'set to something else (not shown)' : JSON.stringify(source.text);
   return `${source.variable} is ${found}`;
+}
+
+/** Reads the URL as it will be read, with the files that it names. */
+function checkDatabaseUrl({ variable, text }: EnvironmentValue, faults: string[]): void {
+  try {
+    serversOf(text);
+  } catch (error) {
+    const found = `${variable} is set to something that cannot be used (${reasonOf(error)}, not shown)`;
+    faults.push(`${found}; expected a URL with its special characters percent-encoded, and readable files in it`);
+  }
 }
 
 function checkFiles(settings: Settings, faults: string[]): void {
