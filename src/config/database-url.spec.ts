@@ -10,6 +10,7 @@ describe('isDatabaseUrl', () => {
     'postgres://u:p@[::1]:5432/db',
     'postgres://u:p@%2Fvar%2Frun%2Fpostgresql/db',
     'postgres://u:p%40ss@h/db',
+    'postgres://u@h/db?password=p@ss',
   ])('accepts %s', (text) => {
     expect(isDatabaseUrl(text)).toBe(true);
   });
@@ -28,6 +29,10 @@ describe('isDatabaseUrl', () => {
     'postgres://h1,/db',
     'postgres://h 1/db',
     'postgres://h/db\n',
+    'postgres://u:12/ss@h/db',
+    'postgres://u:12?ss@h/db',
+    'postgres://u:12#ss@h/db',
+    'postgres://u:p@h/db#ss',
   ])('refuses %p', (text) => {
     expect(isDatabaseUrl(text)).toBe(false);
   });
@@ -41,6 +46,8 @@ describe('withoutPassword', () => {
     ['postgres://:hush@h', 'postgres://h'],
     ['postgres://u:hush@%2Fsocket%2Fdir/db', 'postgres://u@%2Fsocket%2Fdir/db'],
     ['nonsense:hush', 'a PostgreSQL database'],
+    ['postgres://u:12/hush@h/db', 'a PostgreSQL database'],
+    ['postgres://u:12?hush@h/db', 'a PostgreSQL database'],
   ])('shows %s as %s', (text, shown) => {
     expect(withoutPassword(text)).toBe(shown);
   });

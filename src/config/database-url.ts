@@ -19,15 +19,15 @@ const SCHEMES = ['postgres://', 'postgresql://'];
 
 function parse(text: string): DatabaseUrl | null {
   const scheme = SCHEMES.find((candidate) => text.startsWith(candidate));
-  if (scheme === undefined || /[\s\p{Cc}]/u.test(text)) return null;
-  const rest = before(text.slice(scheme.length), '?');
-  const slash = rest.indexOf('/');
-  const server = slash < 0 ? rest : rest.slice(0, slash);
+  if (scheme === undefined || /[\s\p{Cc}#]/u.test(text)) return null;
+  const [, server = '', path = '', options = ''] = /^([^/?]*)([^?]*)(.*)$/.exec(text.slice(scheme.length)) ?? [];
   // The last "@" ends the credentials, so that a password with an unencoded "@" is never taken for a part of the host and shown.
   const at = server.lastIndexOf('@');
+  // One further on belongs to a password with an unencoded "/" or "?".
+  if (path.includes('@') || (at < 0 && options.includes('@'))) return null;
   const hosts = server.slice(at + 1).split(',');
   if (!hosts.every(isHostAndPort)) return null;
-  return { user: at < 0 ? '' : before(server.slice(0, at), ':'), hosts, name: slash < 0 ? '' : rest.slice(slash + 1) };
+  return { user: before(server.slice(0, Math.max(at, 0)), ':'), hosts, name: path.slice(1) };
 }
 
 /** `host`, `host:port`, `[ipv6]:port` or `%2Fsocket%2Ffolder`. */

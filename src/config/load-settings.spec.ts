@@ -459,7 +459,9 @@ describe('DATABASE_URL', () => {
     ['postgres://u:hush@h/db?sslrootcert=/nope', 'ENOENT'],
   ])('is a fault when the driver cannot read it, and not shown: %s', (DATABASE_URL, reason) => {
     const expected = 'a URL with its special characters percent-encoded, and readable files in it';
-    const faults = [`DATABASE_URL is set to something that cannot be used (${reason}, not shown); expected ${expected}`];
+    const faults = [
+      `DATABASE_URL is set to something that cannot be used (${reason}, not shown); expected ${expected}`,
+    ];
     expect(faultsOf({ DATABASE_URL })).toEqual(faults);
     expect(faultsOf({ DATABASE_URL_FILE: file('url', DATABASE_URL) })[0]).toMatch(/^DATABASE_URL_FILE is set/);
   });
