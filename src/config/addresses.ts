@@ -35,7 +35,8 @@ export function isOrigin(text: string): boolean {
   return httpUrl(text)?.origin === text;
 }
 
+/** Only as it is written in full: `URL` itself trims blanks, drops line ends and adds missing slashes, and the text is used as it is. */
 function httpUrl(text: string): URL | null {
-  const url = URL.canParse(text) ? new URL(text) : null;
-  return url?.protocol === 'http:' || url?.protocol === 'https:' ? url : null;
+  if (!/^https?:\/\/[^\s\p{Cc}\\/][^\s\p{Cc}\\]*$/iu.test(text)) return null;
+  return URL.canParse(text) ? new URL(text) : null;
 }

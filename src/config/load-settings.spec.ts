@@ -452,6 +452,32 @@ describe('settings that belong together', () => {
   });
 });
 
+describe('a base URL', () => {
+  const oidc = { OIDC_AUDIENCE: 'x' };
+
+  it.each(['http://h', 'https://h.example:8443/a/b', 'HTTPS://H', 'http://[::1]:8080'])('may be %s', (url) => {
+    expect(faultsOf({ PUBLIC_URL: url, OIDC_ISSUER: url, ...oidc })).toEqual([]);
+  });
+
+  it.each([
+    'http://h\n',
+    ' http://h',
+    'http://h/a b',
+    'http://h/\u0001a',
+    'http://h/\ta',
+    'http:h',
+    'http:/h',
+    'http:///h',
+    'http:\\\\h',
+    'http://h\\a',
+  ])('is nothing that a browser would first put right: %j', (url) => {
+    expect(faultsOf({ PUBLIC_URL: url, OIDC_ISSUER: url, ...oidc })).toEqual([
+      expect.stringMatching(/^PUBLIC_URL is /),
+      expect.stringMatching(/^OIDC_ISSUER is /),
+    ]);
+  });
+});
+
 describe('DATABASE_URL', () => {
   it.each([
     ['postgres://u:hush%ff@h/db', 'URI malformed'],
