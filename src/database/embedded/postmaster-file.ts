@@ -69,9 +69,10 @@ async function answers({ host, port }: Endpoint): Promise<boolean> {
   });
 }
 
+/** How far the file's date is from now. One in the future is as old: the clock was set back since. */
 const ageMs = async (path: string): Promise<number> =>
   stat(path).then(
-    ({ mtimeMs }) => Date.now() - mtimeMs,
+    ({ mtimeMs }) => Math.abs(Date.now() - mtimeMs),
     () => 0,
   );
 
