@@ -47,7 +47,8 @@ function rowOf({ key, label, value, contentType, tags, description }: KeyValue):
     value,
     content_type: contentType,
     tags: JSON.parse(tags) as unknown,
-    ...(description === null ? {} : { description }),
+    // Null too: an import leaves the description of what exists as it is where a row has none.
+    description,
   };
 }
 

@@ -320,7 +320,7 @@ describe('kv export', () => {
     expect((await run('export', '--format', 'yaml', '--label', 'dev')).stdout).toBe('a:\n  b: dev\n');
     expect((await run('export', '--format', 'properties', '--prefix', 'a:')).stdout).toBe('b=1\nc\\:0=\\u00e9\n');
     expect((await run('export', '--key', 'a:c*', '--format', 'kvset-yaml')).stdout).toBe(
-      'items:\n  - key: a:c:0\n    label: null\n    value: é\n    content_type: null\n    tags: {}\n',
+      'items:\n  - key: a:c:0\n    label: null\n    value: é\n    content_type: null\n    tags: {}\n    description: null\n',
     );
   });
 
