@@ -8,4 +8,9 @@ import { ServiceDataSource } from './src/database/service-data-source.js';
 const url = process.env['DATABASE_URL'];
 if (!url) throw new Error('DATABASE_URL must name the database to migrate');
 
-export default new ServiceDataSource(dataSourceOptions(url, { poolMax: 2 }));
+const options = dataSourceOptions(url, { poolMax: 2 });
+const extra = options.extra as { options: string };
+// A migration may take longer than a request may; of two settings the server takes the later one.
+const unhurried = { ...extra, options: `${extra.options} -c statement_timeout=0 -c lock_timeout=0` };
+
+export default new ServiceDataSource({ ...options, extra: unhurried });

@@ -186,6 +186,17 @@ describe('migrate', () => {
     expect(await namesDone(source)).toEqual(allNames);
   });
 
+  it('may take its time by hand too', async () => {
+    const { host, port, user, password, database } = await createEmptyDatabase();
+    const login = `${user}:${encodeURIComponent(password)}`;
+    process.env['DATABASE_URL'] = `postgres://${login}@${encodeURIComponent(host)}:${port}/${database}`;
+    const { default: source } = jest.requireActual<{ default: DataSource }>('../../ormconfig');
+    delete process.env['DATABASE_URL'];
+    opened.push(await source.initialize());
+    expect(await source.query('SHOW statement_timeout')).toEqual([{ statement_timeout: '0' }]);
+    expect(await source.query('SHOW lock_timeout')).toEqual([{ lock_timeout: '0' }]);
+  });
+
   it('asks a pooler for no session settings, and leaves it none, nor a lock', async () => {
     const address = await createEmptyDatabase();
     let sent = '';
