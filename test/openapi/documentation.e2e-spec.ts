@@ -49,4 +49,17 @@ describe('/openapi.json', () => {
       expect(asset.status).toBe(200);
     }
   });
+
+  it.each([
+    [412, 'If-Match', '"another"'],
+    [416, 'Range', 'bytes=99999999-'],
+  ])('refuses a condition or a range that a file of it does not meet with %i', async (status, name, value) => {
+    const options = { signed: false, apiVersion: null, headers: { [name]: value } };
+    const answer = await app.azure.get('/docs/swagger-ui.css', options);
+    expect([answer.status, answer.headers['content-type']]).toEqual([
+      status,
+      'application/problem+json; charset=utf-8',
+    ]);
+    expect(answer.json).toMatchObject({ status });
+  });
 });
