@@ -48,11 +48,28 @@ export function parseJsonText(bytes: Buffer, numbers: 'number' | 'text' = 'numbe
     source = relaxed ?? text;
   }
   if (numbers === 'text') value = JSON.parse(withQuotedNumbers(source));
+  refusePrototypeMember(text, value);
+  return value;
+}
+
+/**
+ * The same without tolerance, for the surfaces where JSON is JSON.
+ *
+ * @throws JsonTextError
+ */
+export function parseStrictJsonText(bytes: Buffer): unknown {
+  const text = decodeUtf8(bytes);
+  const attempt = tryParse(text);
+  if (!attempt.isParsed) throw new JsonTextError(attempt.reason);
+  refusePrototypeMember(text, attempt.value);
+  return attempt.value;
+}
+
+function refusePrototypeMember(text: string, value: unknown): void {
   // Escapes of ASCII letters begin with \u00, so without either sign no member can have that name.
   if ((text.includes('__proto__') || text.includes('\\u00')) && hasPrototypeMember(value)) {
     throw new JsonTextError('prototype');
   }
-  return value;
 }
 
 function decodeUtf8(bytes: Buffer): string {

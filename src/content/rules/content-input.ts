@@ -1,5 +1,5 @@
 import { badRequest, notAllowed, typeIsMissing, unreadableBody } from '../../http/content/content-problem.js';
-import { parseJsonText } from '../../http/json-text.js';
+import { parseStrictJsonText } from '../../http/json-text.js';
 import { ADDABLE_TYPES } from '../content-object.js';
 import { checkId, checkUid } from './content-id.js';
 import { type Ordering, parseOrdering } from './ordering.js';
@@ -69,9 +69,7 @@ export function parseJsonObject(body: Buffer): JsonObject {
   if (body.length === 0) return {};
   let value: unknown;
   try {
-    value = parseJsonText(body);
-    // The reader above takes comments and trailing commas, as one of our surfaces must; here JSON is JSON.
-    JSON.parse(body.toString('utf8').replace(/^\ufeff/, ''));
+    value = parseStrictJsonText(body);
   } catch {
     throw unreadableBody();
   }

@@ -1,4 +1,4 @@
-import { JsonTextError, parseJsonText } from '../../http/json-text.js';
+import { JsonTextError, parseStrictJsonText } from '../../http/json-text.js';
 import { invalidArgument } from '../../problem/catalogue.js';
 import { parseFence } from './fence.js';
 import { rawMember } from './json-member.js';
@@ -65,9 +65,7 @@ function parseBody(body: Buffer): Members {
   if (body.length === 0) throw invalidArgument('body', 'A body is needed: a JSON object.');
   let json: unknown;
   try {
-    json = parseJsonText(body);
-    // The reader above takes comments and trailing commas, as one of our surfaces must; here JSON is JSON.
-    JSON.parse(textOf(body));
+    json = parseStrictJsonText(body);
   } catch (error) {
     throw invalidArgument('body', FAULTS[error instanceof JsonTextError ? error.reason : 'syntax']);
   }
