@@ -1,5 +1,5 @@
 import { dataSourceOptions } from './src/database/connection.js';
-import { ServiceDataSource } from './src/database/service-data-source.js';
+import { MigratingDataSource } from './src/database/migrating-data-source.js';
 
 /**
  * For TypeORM's command line (`npm run migration:run`), against the server that `DATABASE_URL` names. The service itself runs its
@@ -13,4 +13,4 @@ const extra = options.extra as { options: string };
 // A migration may take longer than a request may; of two settings the server takes the later one.
 const unhurried = { ...extra, options: `${extra.options} -c statement_timeout=0 -c lock_timeout=0` };
 
-export default new ServiceDataSource({ ...options, extra: unhurried });
+export default new MigratingDataSource({ ...options, extra: unhurried });

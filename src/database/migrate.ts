@@ -7,8 +7,8 @@ import { type DatabaseAddress, dataSourceOptions } from './connection.js';
 import { sqlState } from './database-errors.js';
 import { ServiceDataSource } from './service-data-source.js';
 
-/** Key of the advisory lock that lets one process at a time migrate; any fixed number that no other program uses. */
-const MIGRATION_LOCK = '4841230198563201';
+/** Key of the advisory lock that lets one process at a time migrate, also by hand; any fixed number that no other program uses. */
+export const MIGRATION_LOCK = '4841230198563201';
 /** Milliseconds between two attempts to reach a database that is not there yet. */
 const RETRY_MS = 500;
 /** Wrong password, unknown role, unknown database: waiting does not mend these. */

@@ -18,6 +18,8 @@ import { LeaseEntity, LeaseFloorEntity, LeaseReplicaEntity, LeaseTicketEntity } 
 import { SnapshotEntity } from '../../src/snapshot/snapshot.entity';
 import { SnapshotItemEntity } from '../../src/snapshot/snapshot-item.entity';
 import { createEmptyDatabase } from '../support/scratch-database';
+import { ServiceProcess } from '../support/service-process';
+import { waitFor } from '../support/wait-for';
 
 const logger = pino({ level: 'silent' });
 const entities = [
@@ -186,17 +188,6 @@ describe('migrate', () => {
     expect(await namesDone(source)).toEqual(allNames);
   });
 
-  it('may take its time by hand too', async () => {
-    const { host, port, user, password, database } = await createEmptyDatabase();
-    const login = `${user}:${encodeURIComponent(password)}`;
-    process.env['DATABASE_URL'] = `postgres://${login}@${encodeURIComponent(host)}:${port}/${database}`;
-    const { default: source } = jest.requireActual<{ default: DataSource }>('../../ormconfig');
-    delete process.env['DATABASE_URL'];
-    opened.push(await source.initialize());
-    expect(await source.query('SHOW statement_timeout')).toEqual([{ statement_timeout: '0' }]);
-    expect(await source.query('SHOW lock_timeout')).toEqual([{ lock_timeout: '0' }]);
-  });
-
   it('asks a pooler for no session settings, and leaves it none, nor a lock', async () => {
     const address = await createEmptyDatabase();
     let sent = '';
@@ -230,5 +221,109 @@ describe('migrate', () => {
     ]) {
       await expect(migrate(wrong, MIGRATING, logger)).rejects.toThrow(SettingsError);
     }
+  });
+});
+
+describe('migrations by hand', () => {
+  let address: DatabaseAddress;
+  beforeEach(async () => void (address = await createEmptyDatabase()));
+
+  const url = (): string => {
+    const { host, port, user, password, database } = address;
+    return `postgres://${user}:${encodeURIComponent(password)}@${encodeURIComponent(host)}:${port}/${database}`;
+  };
+  const npmRun = (script: 'migration:run' | 'migration:revert'): ServiceProcess =>
+    new ServiceProcess({ DATABASE_URL: url() }, { command: ['npm', 'run', '-s', script] });
+  /** What the end of each was, with all that it said where it was not 0. */
+  const endsOf = (commands: readonly ServiceProcess[]): Promise<unknown[]> =>
+    Promise.all(
+      commands.map(async (command) => {
+        const code = await command.exit();
+        return code === 0 ? 0 : [code, command.stdout, command.stderr];
+      }),
+    );
+
+  it('may take their time', async () => {
+    process.env['DATABASE_URL'] = url();
+    const { default: source } = jest.requireActual<{ default: DataSource }>('../../ormconfig');
+    delete process.env['DATABASE_URL'];
+    opened.push(await source.initialize());
+    expect(await source.query('SHOW statement_timeout')).toEqual([{ statement_timeout: '0' }]);
+    expect(await source.query('SHOW lock_timeout')).toEqual([{ lock_timeout: '0' }]);
+  });
+
+  /** Whoever migrates has to read which are done: nobody gets past that before all of them are there. */
+  async function lineUp(source: DataSource, count: number): Promise<() => Promise<void>> {
+    const barrier = source.createQueryRunner();
+    await barrier.startTransaction();
+    await barrier.query('LOCK TABLE migration');
+    const waiting = `SELECT DISTINCT l.pid FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+                      WHERE NOT l.granted AND a.datname = current_database()`;
+    return async () => {
+      await waitFor(async () => (await source.query<unknown[]>(waiting)).length === count);
+      await barrier.rollbackTransaction();
+      await barrier.release();
+    };
+  }
+
+  it('run once, however many operators and services begin together', async () => {
+    const source = await connect(address);
+    await source.runMigrations();
+    await source.undoLastMigration();
+    const go = await lineUp(source, 3);
+    const ends = endsOf([npmRun('migration:run'), npmRun('migration:run')]);
+    const migrating = migrate(address, MIGRATING, logger);
+    await go();
+    await migrating;
+    expect(await ends).toEqual([0, 0]);
+    expect(await namesDone(source)).toEqual(allNames);
+    expect(await source.query(ADVISORY_LOCKS)).toEqual([]);
+  });
+
+  it('are reverted one by each of two operators at once', async () => {
+    const source = await connect(address);
+    await source.runMigrations();
+    const go = await lineUp(source, 2);
+    const ends = endsOf([npmRun('migration:revert'), npmRun('migration:revert')]);
+    await go();
+    expect(await ends).toEqual([0, 0]);
+    expect(await namesDone(source)).toEqual(allNames.slice(0, -2));
+    expect(await source.query(ADVISORY_LOCKS)).toEqual([]);
+  });
+
+  it.each([
+    ['migration:run', allNames],
+    ['migration:revert', allNames.slice(0, -2)],
+  ] as const)('wait for a service that migrates, and %s says so', async (script, after) => {
+    const source = await connect(address);
+    await source.runMigrations();
+    await source.undoLastMigration();
+    const service = source.createQueryRunner();
+    await service.startTransaction();
+    await service.query('SELECT pg_advisory_xact_lock(4841230198563201)');
+    const command = npmRun(script);
+    let isDone = false;
+    const ended = endsOf([command]).then((ends) => {
+      isDone = true;
+      return ends;
+    });
+    while ((await source.query<unknown[]>(`${ADVISORY_LOCKS} AND NOT granted`)).length === 0)
+      expect(isDone).toBe(false);
+    expect(await namesDone(source)).toEqual(allNames.slice(0, -1));
+    await service.rollbackTransaction();
+    await service.release();
+    expect(await ended).toEqual([0]);
+    expect(command.stderr).toContain('waiting for another process that migrates');
+    expect(await namesDone(source)).toEqual(after);
+  });
+
+  it('tell an error in the words of TypeORM, and leave no lock', async () => {
+    const source = await connect(address);
+    await source.query('CREATE TABLE key_value ()');
+    const command = npmRun('migration:run');
+    expect(await command.exit()).toBe(1);
+    expect(command.stdout + command.stderr).toContain('Error during migration run:');
+    expect(command.stderr).toContain('relation "key_value" already exists');
+    expect(await source.query(ADVISORY_LOCKS)).toEqual([]);
   });
 });
