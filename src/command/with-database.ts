@@ -7,7 +7,7 @@ import { OwnServer } from './own-server.js';
 import { EXIT } from './run-program.js';
 
 /**
- * Works on the database. Ctrl-C leaves nothing half: the work loses its connection, fails of that and clears up after itself, and a
+ * Works on the database. Ctrl-C, or a closed terminal, leaves nothing half: the work loses its connection, fails of that and clears up after itself, and a
  * server started here is stopped. Work that is done by then stays done, and is no failure.
  *
  * @param mayMake as for `openDatabase`
@@ -30,6 +30,7 @@ export async function withDatabase<T>(
       say('interrupted again; nothing was changed unless it said so');
       void server.stop({ atOnce: true }).finally(() => process.exit(EXIT.interrupted));
     },
+    'with-hangup',
   );
   try {
     const opening = openDatabase(settings, mayMake, logger, server, interrupted);

@@ -39,3 +39,18 @@ it('leaves the signals to Node afterwards', () => {
   unlisten();
   expect(heard()).toBe(before - 2);
 });
+
+it('takes a terminal that was closed for a wish to stop where it is asked to', () => {
+  const before = process.listenerCount('SIGHUP');
+  const wishes: string[] = [];
+  const end = onStopWish(
+    (signal) => wishes.push(signal),
+    () => undefined,
+    'with-hangup',
+  );
+  expect(process.listenerCount('SIGHUP')).toBe(before + 1);
+  process.emit('SIGHUP', 'SIGHUP');
+  end();
+  expect([wishes, told]).toEqual([['SIGHUP'], []]);
+  expect(process.listenerCount('SIGHUP')).toBe(before);
+});

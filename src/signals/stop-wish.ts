@@ -9,9 +9,15 @@ export const SAME_WISH_MS = 1_000;
  *
  * @param onFirst somebody wants this process to stop
  * @param onLater the same again, later: in a hurry now. Called once at most
+ * @param hangup `with-hangup`: also SIGHUP is such a wish, as of a terminal that is closed; to the service it means another thing
  * @returns ends the listening
  */
-export function onStopWish(onFirst: (signal: NodeJS.Signals) => void, onLater: () => void): () => void {
+export function onStopWish(
+  onFirst: (signal: NodeJS.Signals) => void,
+  onLater: () => void,
+  hangup?: 'with-hangup',
+): () => void {
+  const signals: NodeJS.Signals[] = hangup === undefined ? ['SIGTERM', 'SIGINT'] : ['SIGTERM', 'SIGINT', 'SIGHUP'];
   let toldAt: number | null = null;
   let isHurrying = false;
   const onSignal = (signal: NodeJS.Signals): void => {
@@ -23,10 +29,8 @@ export function onStopWish(onFirst: (signal: NodeJS.Signals) => void, onLater: (
       onLater();
     }
   };
-  process.on('SIGTERM', onSignal);
-  process.on('SIGINT', onSignal);
+  for (const signal of signals) process.on(signal, onSignal);
   return () => {
-    process.off('SIGTERM', onSignal);
-    process.off('SIGINT', onSignal);
+    for (const signal of signals) process.off(signal, onSignal);
   };
 }

@@ -56,7 +56,7 @@ async function inDatabase(sql: string): Promise<unknown[]> {
 }
 
 describe('a command on the embedded database that nobody runs', () => {
-  it.each(['SIGINT', 'SIGTERM'] as const)(
+  it.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
     'ends with 130, changes nothing and stops the database, however often it is told %s',
     async (signal) => {
       await databaseThatWaitsIn('key_value_revision');
