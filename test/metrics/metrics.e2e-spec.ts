@@ -182,7 +182,7 @@ describe('distributed locks', () => {
     await native.grant(resource, 'a');
     const before = await scrape();
     const goner = new AbortController();
-    const wanted = { owner: 'b', ttlMs: 1000, waitMs: 60_000 };
+    const wanted = { owner: 'b', ttlMs: 60_000, waitMs: 60_000 };
     const gone = native.put(resource, wanted, { signal: goner.signal }).catch(() => undefined);
     const waiting = native.put(resource, { ...wanted, owner: 'c' });
     await waitFor(async () => (await scrape()).get('lock_waiters') === 2);
@@ -243,6 +243,23 @@ describe('distributed locks', () => {
     expect(estimate).toBeGreaterThan(8500);
     expect(estimate).toBeLessThan(11_500);
     await many.close();
+  });
+
+  it('whose grant arrives after its own end are counted', async () => {
+    const leases = app.app.get(LeaseRepository, { strict: false });
+    const tryTake = leases.tryTake.bind(leases);
+    const late = async (): Promise<void> => {
+      const slow = jest.spyOn(leases, 'tryTake').mockImplementationOnce(async (...call) => {
+        const [, { ttlMs }] = call;
+        const sentAt = performance.now();
+        const grant = await tryTake(...call);
+        await waitFor(() => performance.now() - sentAt > ttlMs);
+        return grant;
+      });
+      expect((await native.put(name(), { owner: 'a', ttlMs: 100 })).status).not.toBe(201);
+      slow.mockRestore();
+    };
+    expect(await added('lock_late_grants_total', late)).toBe(1);
   });
 
   it('whose place in line was taken away are counted', async () => {
@@ -355,6 +372,23 @@ describe('the database', () => {
     await app.sql(`UPDATE content_lock SET expires_at = clock_timestamp() - interval '2 days'`);
     const purge = (): Promise<unknown> => app.app.get(RetentionService, { strict: false }).purge();
     expect(await added('purged_rows_total{what="contentLocks"}', purge)).toBeGreaterThan(0);
+  });
+
+  it('shows purges that failed', async () => {
+    const retention = app.app.get(RetentionService, { strict: false });
+    const purge = jest.spyOn(retention, 'purge').mockRejectedValueOnce(new Error('no purge'));
+    const fail = async (): Promise<void> => {
+      jest.useFakeTimers({ now: Date.now(), doNotFake: ['performance', 'nextTick', 'setImmediate', 'Date'] });
+      try {
+        retention.onApplicationBootstrap();
+        await jest.advanceTimersByTimeAsync(60_000);
+      } finally {
+        jest.useRealTimers();
+      }
+      expect(purge).toHaveBeenCalledTimes(1);
+      purge.mockRestore();
+    };
+    expect(await added('purge_failures_total', fail)).toBe(1);
   });
 });
 
