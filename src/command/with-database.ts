@@ -7,8 +7,8 @@ import { OwnServer } from './own-server.js';
 import { EXIT } from './run-program.js';
 
 /**
- * Works on the database. Ctrl-C, or a closed terminal, leaves nothing half: the work loses its connection, fails of that and clears up after itself, and a
- * server started here is stopped. Work that is done by then stays done, and is no failure.
+ * Works on the database. Ctrl-C, or a closed terminal, leaves nothing half: the work loses its connection, fails of that and clears up
+ * after itself, and a server started here is stopped. Work that is done by then stays done, and is no failure.
  *
  * @param mayMake as for `openDatabase`
  * @param say tells the person at the terminal
