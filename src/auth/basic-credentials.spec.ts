@@ -1,3 +1,4 @@
+import { leastTimeMs } from '../../test/support/least-time.js';
 import { isBasic, parseBasic } from './basic-credentials.js';
 
 const encode = (text: string | Buffer): string => `Basic ${Buffer.from(text as string).toString('base64')}`;
@@ -42,10 +43,10 @@ describe('parseBasic', () => {
   });
 
   it('decides about a long header at once', () => {
-    const startedAt = performance.now();
-    expect(parseBasic(`Basic${' '.repeat(16_000)}a b`)).toBeNull();
-    expect(parseBasic(`Basic ${'YTpi'.repeat(4_000)}${' '.repeat(16_000)}x`)).toBeNull();
-    expect(performance.now() - startedAt).toBeLessThan(100);
+    for (const header of [`Basic${' '.repeat(16_000)}a b`, `Basic ${'YTpi'.repeat(4_000)}${' '.repeat(16_000)}x`]) {
+      expect(parseBasic(header)).toBeNull();
+      expect(leastTimeMs(() => parseBasic(header))).toBeLessThan(50);
+    }
   });
 });
 

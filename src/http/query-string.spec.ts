@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { leastTimeMs } from '../../test/support/least-time.js';
 import { Problem } from '../problem/problem.js';
 import { decodePathSegment, encodeTarget, parseQuery } from './query-string.js';
 
@@ -87,9 +88,8 @@ describe('parseQuery', () => {
   });
 
   it.each(['&', '%', '%41', '=', '+', 'a&'])('takes linear time for a long run of %j', (unit) => {
-    const started = performance.now();
-    parseQuery(unit.repeat(500_000));
-    expect(performance.now() - started).toBeLessThan(3000);
+    const query = unit.repeat(500_000);
+    expect(leastTimeMs(() => parseQuery(query), 3)).toBeLessThan(3000);
   });
 });
 

@@ -34,9 +34,12 @@ async function ask(body: string | null): Promise<void> {
 const look = (times: number): void => {
   for (let count = 0; count < times; count++) stalled.look();
 };
+// It would look by itself as well, between the looks that are counted here.
+beforeEach(() => jest.useFakeTimers({ doNotFake: ['nextTick', 'setImmediate', 'setTimeout', 'queueMicrotask'] }));
 afterEach(() => {
   client.destroy();
   server.close();
+  jest.useRealTimers();
 });
 
 it('ends a connection of which nothing was read for 30 seconds', async () => {
@@ -68,18 +71,13 @@ it('leaves alone who has read everything, and who still waits for an answer', as
 });
 
 it('looks by itself while the server listens', async () => {
-  jest.useFakeTimers({ doNotFake: ['nextTick', 'setImmediate', 'setTimeout', 'queueMicrotask'] });
-  try {
-    await ask(LARGE);
-    jest.advanceTimersByTime(30_000);
-    expect(socket.destroyed).toBe(false);
-    jest.advanceTimersByTime(5_000);
-    expect(socket.destroyed).toBe(true);
-    const closed = once(server, 'close');
-    server.close();
-    await closed;
-    expect(jest.getTimerCount()).toBe(0);
-  } finally {
-    jest.useRealTimers();
-  }
+  await ask(LARGE);
+  jest.advanceTimersByTime(30_000);
+  expect(socket.destroyed).toBe(false);
+  jest.advanceTimersByTime(5_000);
+  expect(socket.destroyed).toBe(true);
+  const closed = once(server, 'close');
+  server.close();
+  await closed;
+  expect(jest.getTimerCount()).toBe(0);
 });

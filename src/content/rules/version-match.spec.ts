@@ -1,3 +1,4 @@
+import { leastTimeMs } from '../../../test/support/least-time.js';
 import { isNotModified, representationTag, versionsFrom } from './version-match.js';
 
 describe('If-Match', () => {
@@ -26,9 +27,8 @@ describe('If-Match', () => {
       ','.repeat(30_000),
       'W/'.repeat(9000),
     ]) {
-      const start = performance.now();
       expect(versionsFrom(header)).toEqual([]);
-      expect(performance.now() - start).toBeLessThan(100);
+      expect(leastTimeMs(() => versionsFrom(header))).toBeLessThan(100);
     }
   });
 });

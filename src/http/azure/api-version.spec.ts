@@ -1,3 +1,4 @@
+import { leastTimeMs } from '../../../test/support/least-time.js';
 import { parseQuery } from '../query-string.js';
 import { type Capability, negotiateApiVersion, SUPPORTED_API_VERSIONS, unsupportedApiVersion } from './api-version.js';
 
@@ -114,9 +115,8 @@ describe('negotiateApiVersion', () => {
   });
 
   it.each(['9', '9.', '2023-10-01-a', '-'])('takes linear time for a long run of %j', (unit) => {
-    const started = performance.now();
-    expect(() => negotiate(`api-version=${unit.repeat(200_000)}`)).toThrow();
-    expect(performance.now() - started).toBeLessThan(3000);
+    const query = `api-version=${unit.repeat(200_000)}`;
+    expect(leastTimeMs(() => expect(() => negotiate(query)).toThrow(), 3)).toBeLessThan(3000);
   });
 });
 

@@ -1,3 +1,4 @@
+import { leastTimeMs } from '../../../test/support/least-time.js';
 import { isJsonBody, negotiate } from './media-type.js';
 
 const KV = 'application/vnd.microsoft.appconfig.kv+json';
@@ -49,9 +50,8 @@ describe('negotiate', () => {
   });
 
   it.each([',', ';', '*/*,', ';q=0', ' '])('takes linear time for a long run of %j', (unit) => {
-    const started = performance.now();
-    negotiate(unit.repeat(200_000), KV);
-    expect(performance.now() - started).toBeLessThan(3000);
+    const accept = unit.repeat(200_000);
+    expect(leastTimeMs(() => negotiate(accept, KV), 3)).toBeLessThan(3000);
   });
 });
 

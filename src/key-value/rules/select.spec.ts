@@ -1,3 +1,4 @@
+import { leastTimeMs } from '../../../test/support/least-time.js';
 import { parseSelect } from './select.js';
 
 const FIELDS = ['key', 'label', 'content_type', 'value', 'last_modified', 'tags', 'locked', 'etag'];
@@ -37,8 +38,7 @@ describe('parseSelect', () => {
   });
 
   it('takes linear time', () => {
-    const started = performance.now();
-    expect(parseSelect('a,'.repeat(200_000), FIELDS)?.size).toBe(0);
-    expect(performance.now() - started).toBeLessThan(3000);
+    const text = 'a,'.repeat(200_000);
+    expect(leastTimeMs(() => expect(parseSelect(text, FIELDS)?.size).toBe(0), 3)).toBeLessThan(3000);
   });
 });
