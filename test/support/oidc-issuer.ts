@@ -20,6 +20,8 @@ export class OidcIssuer {
   published: JWK[] = [];
   /** Answers nothing while set: a host that takes connections and says no word. */
   isMute = false;
+  /** Breaks off every connection while set. It keeps its port, which somebody else could take otherwise. */
+  isAway = false;
   /** Replaces members of the discovery document. */
   metadata: Record<string, unknown> = {};
   private readonly server: Server;
@@ -28,6 +30,7 @@ export class OidcIssuer {
 
   private constructor() {
     this.server = createServer((request, response) => {
+      if (this.isAway) return void request.socket.destroy();
       this.asked.push(request.url!);
       if (this.isMute) return;
       const documents: Record<string, unknown> = {
@@ -59,9 +62,8 @@ export class OidcIssuer {
     return this.asked.filter((path) => path === '/tenant/keys').length;
   }
 
-  /** Listens, on the same port as before if it did before. */
-  async listen(): Promise<void> {
-    this.server.listen(this.port, '127.0.0.1');
+  private async listen(): Promise<void> {
+    this.server.listen(0, '127.0.0.1');
     await once(this.server, 'listening');
     this.port = (this.server.address() as AddressInfo).port;
   }
