@@ -380,8 +380,11 @@ describe('a slow sender', () => {
     const { headersTimeout, requestTimeout } = server;
     const sockets: Socket[] = [];
     const onConnection = (socket: Socket): unknown => sockets.push(socket);
+    // One that was served before, and is idle: the limits are not for it.
+    const idle = await open();
+    idle.send(list());
+    expect((await idle.answer()).status).toBe(200);
     server.on('connection', onConnection);
-    Object.assign(server, { headersTimeout: 200, requestTimeout: 400 });
     try {
       const put = signed('PUT', '/kv/slow?api-version=1.0', '{"value":"v"}');
       const texts = ['', 'G', list().slice(0, -2), put.slice(0, -5), chunked('/kv/slow', '{"value":"v"}').slice(0, -5)];
@@ -394,9 +397,13 @@ describe('a slow sender', () => {
           }),
         ),
       );
-      await waitFor(() => sockets.length === slow.length);
+      // Only once the server has all of it: whoever is held up before that has sent less.
+      const sent = texts.reduce((sum, text) => sum + 10 * text.length, 0);
+      await waitFor(() => sockets.reduce((sum, { bytesRead }) => sum + bytesRead, 0) === sent);
+      expect(sockets).toHaveLength(slow.length);
       server.off('connection', onConnection);
       expect((await app.azure.get('/kv')).status).toBe(200);
+      Object.assign(server, { headersTimeout: 200, requestTimeout: 400 });
       for (const { connection, isSilent } of slow) {
         if (!isSilent) expect((await connection.answer()).status).toBe(408);
         await connection.closed();
@@ -404,8 +411,11 @@ describe('a slow sender', () => {
       // None of the clients has closed its own side; the server must not wait for that.
       await waitFor(() => sockets.every(({ destroyed }) => destroyed));
     } finally {
+      server.off('connection', onConnection);
       Object.assign(server, { headersTimeout, requestTimeout });
     }
+    idle.send(list());
+    expect((await idle.answer()).status).toBe(200);
     expect(await storedKeys()).not.toContain('slow');
   });
 });
