@@ -1,5 +1,6 @@
 import { RetentionService } from '../../src/retention/retention.service';
 import { startApp, type TestApp } from '../support/start-app';
+import { putAll } from './stored-key-values';
 
 let app: TestApp;
 let retention: RetentionService;
@@ -17,8 +18,7 @@ const age = async (days: number): Promise<void> => {
 };
 const valuesOf = async (key: string): Promise<(string | null)[]> =>
   (await app.azure.get(`/revisions?key=${key}`)).json.items.map(({ value }: { value: string | null }) => value);
-const put = async (key: string, value: string): Promise<void> =>
-  void expect((await app.azure.put(`/kv/${key}`, { value })).status).toBe(200);
+const put = (key: string, value: string): Promise<void> => putAll(app, [{ key, value }]);
 
 describe('the retention purge', () => {
   it('keeps the current state, however old, and what it still shows of the time within', async () => {

@@ -22,7 +22,10 @@ export async function putAll({ azure }: TestApp, seeds: readonly Seed[]): Promis
     await Promise.all(
       seeds.slice(start, start + BATCH).map(async (seed) => {
         const { value = 'v', content_type = null, tags = {} } = seed;
-        const answer = await azure.put(targetOf(seed), { value, content_type, tags });
+        const put = () => azure.put(targetOf(seed), { value, content_type, tags });
+        let answer = await put();
+        // Some of a batch wait for a connection; where the database is held up for half a second they are told to come again.
+        while (answer.status === 503) answer = await put();
         if (answer.status !== 200) throw new Error(`${targetOf(seed)} answered ${answer.status}: ${answer.text}`);
       }),
     );
