@@ -183,12 +183,15 @@ describe('/locks', () => {
 
 describe('locking and writing at once', () => {
   it('never lets a write through after the lock was acknowledged, over two processes', async () => {
-    const other = await startApp({}, app);
+    // A connection for each request: one that waits for a connection may be refused, and would meet nobody.
+    const env = { DB_POOL_MAX: '15' };
+    const one = await startApp(env, app);
+    const other = await startApp(env, app);
     try {
       for (let round = 0; round < 25; round++) {
         const { lock, target, key } = await newKeyValue();
         const writes = Array.from({ length: 24 }, (_, writer) => {
-          const through = writer % 2 === 0 ? app : other;
+          const through = writer % 2 === 0 ? one : other;
           return writer % 6 === 5
             ? through.azure.delete(target)
             : through.azure.put(target, { value: `${round}/${writer}` });
@@ -204,6 +207,7 @@ describe('locking and writing at once', () => {
       }
     } finally {
       await other.close();
+      await one.close();
     }
   });
 });
