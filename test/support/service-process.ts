@@ -92,7 +92,7 @@ export class ServiceProcess {
     await waitFor(() => {
       if (this.child.exitCode !== null) throw new Error(`ended before it listened: ${this.stderr}`);
       return /^listening on /m.test(this.stdout);
-    }, 20_000);
+    }, 60_000);
   }
 
   async ready(): Promise<boolean> {

@@ -6,6 +6,9 @@ import { waitFor } from '../support/wait-for';
 import { putAll, removeAll } from '../key-value/stored-key-values';
 import { databaseUrlOf, fileWith, kv, KvCommand, type Outcome } from './kv-command';
 
+// Most of them start several processes.
+jest.setTimeout(120_000);
+
 let app: TestApp;
 let env: Record<string, string>;
 
@@ -39,11 +42,11 @@ describe('kv import', () => {
       content_type: 'text/plain',
       tags: { team: 'blue', none: null },
     };
-    const { code, stdout, stderr } = await importSet([item, { key: 'app/b', value: null }]);
-    expect({ code, stdout, stderr }).toEqual({
+    const { code, stdout, complaints } = await importSet([item, { key: 'app/b', value: null }]);
+    expect({ code, stdout, complaints }).toEqual({
       code: 0,
       stdout: '2 added, 0 changed, 0 deleted, 0 unchanged\n',
-      stderr: '',
+      complaints: '',
     });
     const { json } = await app.azure.get('/kv/app/a?label=dev');
     expect(json).toMatchObject({ ...item, locked: false });
@@ -233,13 +236,18 @@ describe('kv import', () => {
     // The last statement waits here, behind every other one.
     await app.sql('LOCK TABLE key_value_revision IN SHARE MODE');
     const command = new KvCommand(env, ['import', fileWith({ items: many(3000) })]);
+    // The table has the same number in the databases of other spec files, which are copies of the same one.
     const waiting = async (): Promise<boolean> =>
-      (await app.sql(`SELECT 1 FROM pg_locks WHERE NOT granted AND relation = 'key_value_revision'::regclass`))
-        .length === 1;
-    await waitFor(waiting);
+      (
+        await app.sql(
+          `SELECT 1 FROM pg_locks JOIN pg_database d ON d.oid = database
+            WHERE NOT granted AND relation = 'key_value_revision'::regclass AND datname = current_database()`,
+        )
+      ).length === 1;
+    await waitFor(waiting, 60_000);
     command.kill();
     expect((await command.outcome).code).toBe('SIGKILL');
-    await waitFor(async () => !(await waiting()));
+    await waitFor(async () => !(await waiting()), 30_000);
     await app.sql('COMMIT');
     expect([await rowCount(), await revisionCount()]).toEqual([1, 1]);
     expect((await app.azure.get('/kv/app/000000')).json).toMatchObject({ value: 'before' });
@@ -253,7 +261,7 @@ describe('kv import', () => {
     });
     const puts = items.slice(0, 60).map(({ key }) => ({ key, value: 'put' }));
     const [, ...outcomes] = await Promise.all([putAll(app, puts), ...files.map((file) => run('import', file))]);
-    expect(outcomes.map(({ code, stderr }) => [code, stderr])).toEqual(outcomes.map(() => [0, '']));
+    expect(outcomes.map(({ code, complaints }) => [code, complaints])).toEqual(outcomes.map(() => [0, '']));
     const broken = await app.sql(
       `SELECT key FROM (SELECT key, last_modified <= lag(last_modified) OVER (PARTITION BY key ORDER BY revision) AS back
                           FROM key_value_revision) r WHERE back

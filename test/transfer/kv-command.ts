@@ -13,6 +13,8 @@ export interface Outcome {
   code: number | string;
   stdout: string;
   stderr: string;
+  /** `stderr` without the news of progress, which come when a command takes more than two seconds. */
+  complaints: string;
 }
 
 /** `npm run kv -- …` as a process of its own. */
@@ -32,6 +34,7 @@ export class KvCommand {
       code,
       stdout,
       stderr,
+      complaints: stderr.replace(/^kv: (compared|written|read) \d+( of \d+)?\n/gm, ''),
     }));
   }
 

@@ -7,6 +7,9 @@ import { fileWith, kv, urlOf } from './kv-command';
 
 const OPEN = { ALLOW_ANONYMOUS_CONFIG: 'true', LOG_LEVEL: 'info' };
 
+// Each starts services and commands, one after the other.
+jest.setTimeout(120_000);
+
 // A service refuses the run's own server, which flushes nothing.
 let server: EmbeddedPostgres;
 let databaseCount = 0;
@@ -110,7 +113,7 @@ describe('kv and the embedded database', () => {
     });
 
     const service = await ServiceProcess.start({ ...OPEN, DATA_DIR });
-    expect(await kv({ DATA_DIR }, 'import', file)).toMatchObject({ code: 0, stderr: '' });
+    expect(await kv({ DATA_DIR }, 'import', file)).toMatchObject({ code: 0, complaints: '' });
     expect(await get(service, '/kv/a')).toMatchObject({ value: '1' });
     expect(await service.stop()).toBe(0);
 
