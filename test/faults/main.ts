@@ -60,7 +60,9 @@ async function main(): Promise<number> {
   process.stdout.write(
     `seed ${seed} (replay: npm run ${options.long ? 'test:faults:long' : 'test:faults'} -- --seed ${seed})\n`,
   );
-  const bugs = options['no-planted'] ? [] : PLANTED.filter(({ id }) => isWanted(['F0', id]));
+  const bugs = options['no-planted']
+    ? []
+    : PLANTED.filter(({ id, isLong = false }) => isWanted(['F0', id]) && (options.long || !isLong));
   // First of all: a place that is no longer in the build should not be told at the end of an hour.
   const builds = new Map(bugs.map((bug) => [bug, Context.build(bug.patches)]));
   const outcomes: Outcome[] = [];
@@ -105,7 +107,7 @@ async function runTest(test: FaultTest): Promise<Outcome> {
 
 /** A planted bug is found when the test that is there for it fails, for the reason that is expected. */
 async function runPlanted(bug: PlantedBug, build: string): Promise<Outcome> {
-  const context = new Context(new Findings(), new Random(seed, bug.id), false, build, bug.share);
+  const context = new Context(new Findings(), new Random(seed, bug.id), bug.isLong === true, build, bug.share);
   const verdict = new Findings();
   const outcome = await timed(bug.id, `planted: ${bug.title}`, [], context, async () => {
     await bug.run(context);

@@ -7,6 +7,7 @@ import { changingLine } from './scenarios/queue';
 import { raceForKey, raceForLock } from './scenarios/races';
 import { findInjectedReads, replicaKills } from './scenarios/replica-kills';
 import { firstStart } from './scenarios/restarts';
+import { soak } from './scenarios/soak';
 
 /** A bug that is planted in a copy of the build, and the test that must find it (F0). */
 export interface PlantedBug {
@@ -18,6 +19,8 @@ export interface PlantedBug {
   readonly sign: RegExp;
   /** Part of the usual load that is enough to find it. */
   readonly share: number;
+  /** Only the long run is long enough to find it. */
+  readonly isLong?: boolean;
   run(context: Context): Promise<void>;
 }
 
@@ -229,6 +232,24 @@ export const PLANTED: readonly PlantedBug[] = [
     sign: /ended before it served \(1\)|ran \d+ times/,
     share: 1,
     run: (context) => firstStart(context, 15, true),
+  },
+  {
+    id: 'F0.14',
+    title: 'names of locks kept for ever',
+    patches: [
+      {
+        file: 'distributed-lock/distributed-lock.service.js',
+        text: 'async tryKey(key, request, author) {',
+        instead: `async tryKey(key, request, author) {
+        (this.seen ??= new Map()).set(key.digest.toString('hex'), key);`,
+      },
+    ],
+    foundBy: 'F21',
+    // The beginning of a run alone keeps about ten.
+    sign: /^\d{3,} bytes are kept for each name/,
+    share: 0.2,
+    isLong: true,
+    run: (context) => soak.run(context),
   },
 ];
 

@@ -23,6 +23,8 @@ export interface Vitals {
   readonly loopDelayP99Ms: number;
   readonly loopDelayMaxMs: number;
   readonly rssBytes: number;
+  /** JavaScript's heap and the buffers beside it. */
+  readonly keptBytes: number;
 }
 
 /** One replica: the built service as a process of its own, as `npm start` runs it. */
@@ -129,7 +131,8 @@ export class Replica {
     this.child!.send({ kind: 'faults-shift', ms });
   }
 
-  async vitals(): Promise<Vitals> {
+  /** @param isCollected whether garbage is collected first, so that only what is kept counts */
+  async vitals(isCollected = false): Promise<Vitals> {
     const answer = new Promise<Vitals>((resolve) => {
       const onMessage = (message: { kind: string } & Vitals): void => {
         if (message.kind !== 'faults-vitals') return;
@@ -138,7 +141,7 @@ export class Replica {
       };
       this.child!.on('message', onMessage);
     });
-    this.child!.send({ kind: 'faults-vitals' });
+    this.child!.send({ kind: 'faults-vitals', isCollected });
     return within(`${this.name} tells its vitals`, 10_000, answer);
   }
 
