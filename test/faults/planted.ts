@@ -247,7 +247,7 @@ export const PLANTED: readonly PlantedBug[] = [
     foundBy: 'F21',
     // The beginning of a run alone keeps about ten.
     sign: /^\d{3,} bytes are kept for each name/,
-    share: 0.2,
+    share: 0.15,
     isLong: true,
     run: (context) => soak.run(context),
   },

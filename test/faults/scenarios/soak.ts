@@ -9,9 +9,9 @@ import { now, until } from '../harness/wait';
 const CLIENTS = 32;
 
 /** For how long the long run goes on: an RSS that grows for no reason by 3 MB and shrinks again is no slope of 1 MB a minute then. */
-const LONG_MS = 8 * 60_000;
-/** Measured behind it: what has a cap is full, the code is compiled, and the RSS has mostly found its size. */
-const WARM_UP = 1 / 4;
+const LONG_MS = 9 * 60_000;
+/** Measured behind it: what has a cap is full, and the RSS has found its size, which takes it some 100,000 names. */
+const WARM_UP = 1 / 3;
 const MAX_MB_A_MINUTE = 1;
 
 interface Sample {
@@ -30,7 +30,7 @@ export const soak: FaultTest = {
   lane: 'light',
   async run(context) {
     const { findings } = context;
-    const names = context.times(4_000, 200_000);
+    const names = context.times(4_000, 300_000);
     const deployment = await Deployment.start(await context.cluster(), context.build, { replicas: 1 });
     const replica = deployment.replica(0);
     const lastsMs = context.times(0, LONG_MS);
