@@ -17,7 +17,7 @@ const MAX_MB_A_MINUTE = 1;
 interface Sample {
   readonly minutes: number;
   readonly names: number;
-  /** What is left after a collection of garbage. */
+  /** What is left after a collection of garbage, which only the long run has time for. */
   readonly keptMb: number;
   readonly rssMb: number;
 }
@@ -42,7 +42,7 @@ export const soak: FaultTest = {
       while (!isOver(1)) {
         await pause(context.isLong ? 5_000 : 500);
         if (!isOver(WARM_UP)) continue;
-        const { keptBytes, rssBytes } = await replica.vitals(true);
+        const { keptBytes, rssBytes } = await replica.vitals(context.isLong);
         samples.push({
           minutes: (now() - startedAt) / 60_000,
           names: done,
