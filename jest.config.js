@@ -15,7 +15,8 @@ const withDatabase = {
 
 module.exports = {
   maxWorkers: 2,
-  testTimeout: 30_000,
+  // For hangs alone: longer than what waits in a test, on a machine that is busy with others.
+  testTimeout: 120_000,
   projects: [
     {
       ...shared,

@@ -10,6 +10,7 @@ import { loadSettings } from '../../src/config/load-settings';
 import { type DatabaseAddress } from '../../src/database/connection';
 import { loadLockStores } from '../../src/lease/load-lock-stores';
 import { startGrpc } from '../../src/distributed-lock/grpc/start-grpc';
+import { RetentionService } from '../../src/retention/retention.service';
 import { AzureHttp } from './azure-http';
 
 /** Access keys of every test application. */
@@ -74,6 +75,8 @@ export async function startApp(
     lockStores: loadLockStores(settings, env).stores,
   };
   const app = await createApp(context);
+  // A minute after the start it would purge by itself, into whatever a slow test is doing then. Specs of it call it.
+  clearTimeout(app.get<RetentionService, { timer: NodeJS.Timeout }>(RetentionService, { strict: false }).timer);
   const grpc = settings.grpcPort === 'off' ? undefined : await startGrpc(app, context, settings.grpcPort);
   const http = app.getHttpServer().listen(settings.port, '127.0.0.1');
   await once(http, 'listening');
