@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { connect } from 'node:net';
+import { AuditLog } from '../../src/events/audit-log';
 import { LeaseRepository } from '../../src/lease/lease.repository';
 import { RetentionService } from '../../src/retention/retention.service';
 import { type ContentHttp } from '../content/content-http';
@@ -7,6 +9,7 @@ import { type Editors, freshObject, lock, startEditors } from '../content-lock/e
 import { expire, NativeHttp } from '../distributed-lock/native-http';
 import { type AzureAnswer } from '../support/azure-http';
 import { GrpcClient } from '../support/grpc-client';
+import { OwnTime } from '../support/own-time';
 import { startApp, type TestApp } from '../support/start-app';
 import { waitFor } from '../support/wait-for';
 import { samplesOf } from './samples';
@@ -33,6 +36,17 @@ async function added(sample: string, event: () => Promise<unknown>): Promise<num
   const before = (await scrape()).get(sample) ?? 0;
   await event();
   return ((await scrape()).get(sample) ?? 0) - before;
+}
+/** The same of what the database is asked for, and what a scrape does without when the database of a busy machine takes too long. */
+async function addedTo(gauge: string, event: () => Promise<unknown>): Promise<number> {
+  const read = async (): Promise<number> => {
+    let found: number | undefined;
+    await waitFor(async () => (found = (await scrape()).get(gauge)) !== undefined);
+    return found!;
+  };
+  const before = await read();
+  await event();
+  return (await read()) - before;
 }
 const ok = async (answer: Promise<AzureAnswer>, status = 200): Promise<AzureAnswer> => {
   const got = await answer;
@@ -74,9 +88,10 @@ describe('GET /metrics', () => {
     await app.sql('BEGIN');
     try {
       await app.sql('LOCK TABLE lease, content_lock IN ACCESS EXCLUSIVE MODE');
-      const startedAt = Date.now();
+      const time = new OwnTime();
       const samples = await scrape();
-      expect(Date.now() - startedAt).toBeLessThan(2500);
+      expect(time.ownMs).toBeLessThan(2500);
+      time.stop();
       expect(samples.has('locks_held')).toBe(false);
       expect(samples.has('content_locks_held')).toBe(false);
       expect(samples.has('lock_waiters')).toBe(true);
@@ -227,8 +242,8 @@ describe('distributed locks', () => {
 
   it('that are held are counted', async () => {
     const resource = name();
-    expect(await added('locks_held', () => native.grant(resource, 'a'))).toBe(1);
-    expect(await added('locks_held', () => expire(app, resource))).toBe(-1);
+    expect(await addedTo('locks_held', () => native.grant(resource, 'a'))).toBe(1);
+    expect(await addedTo('locks_held', () => expire(app, resource))).toBe(-1);
   });
 
   it('are estimated well from a part of them where there are many', async () => {
@@ -283,7 +298,7 @@ describe('content locks', () => {
   it('that are in force are counted, and those that were taken away', async () => {
     const { alice, bob } = editors;
     const path = await freshObject(editors);
-    expect(await added('content_locks_held', () => lock(alice, path))).toBe(1);
+    expect(await addedTo('content_locks_held', () => lock(alice, path))).toBe(1);
     const steal = (): Promise<unknown> => lock(bob, path, { force: true });
     expect(await added('lock_forced_total{kind="content"}', steal)).toBe(1);
   });
@@ -298,13 +313,16 @@ describe('refusals', () => {
     expect(await added('auth_failures_total', () => app.azure.get('/kv', { signed: false }))).toBe(0);
     const wrong = (): Promise<unknown> => native.as('alice', name()).list();
     expect(await added('auth_failures_total', wrong)).toBe(1);
+    // Enough of them also when a new minute begins in between.
     const tooOften = async (): Promise<void> => {
-      for (let count = 0; count < 5; count++) await wrong();
+      for (let count = 0; count < 9; count++) await wrong();
     };
     expect(await added('throttled_total{reason="failed-logins"}', tooOften)).toBeGreaterThanOrEqual(3);
   });
 
   it('that the audit log leaves out are counted', async () => {
+    // A new minute of its own.
+    await app.app.get(AuditLog).flush();
     const refuse = async (): Promise<void> => {
       for (let count = 0; count < 12; count++) await ok(app.azureReader.put(`/kv/${name()}`, { value: '1' }), 403);
     };
@@ -313,9 +331,9 @@ describe('refusals', () => {
 });
 
 describe('the database', () => {
-  const kill = (state: string): Promise<unknown[]> =>
+  const kill = (state: string): Promise<{ pid: number }[]> =>
     app.sql(
-      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+      `SELECT pid, pg_terminate_backend(pid) FROM pg_stat_activity
         WHERE datname = current_database() AND application_name = 'latchkey' AND ${state}`,
     );
 
@@ -337,7 +355,15 @@ describe('the database', () => {
     const idle = 'database_errors_total{reason="idle-connection-lost"}';
     const idleLost = async (): Promise<boolean> => ((await scrape()).get(idle) ?? 0) > 0;
     // None may be idle at one moment: the one that answered may be the one that was just ended.
-    await waitFor(async () => (await kill(`state = 'idle'`)).length > 0 && idleLost());
+    const killed: number[] = [];
+    await waitFor(async () => {
+      const rows = await kill(`state = 'idle'`);
+      killed.push(...rows.map(({ pid }) => pid));
+      return rows.length > 0 && idleLost();
+    });
+    // None that is about to end is left to those who write next.
+    await waitFor(() => killed.every((pid) => !existsSync(`/proc/${pid}`)));
+    await scrape();
   });
 
   it('shows statements that could not be run at all', async () => {
@@ -346,24 +372,29 @@ describe('the database', () => {
     await app.sql('BEGIN');
     await app.sql('SELECT FROM key_value WHERE key = $1 FOR UPDATE', [key]);
     const before = await scrape();
-    const writes = Array.from({ length: 8 }, (_, value) => app.azure.put(`/kv/${key}`, { value: `v${value}` }));
-    await waitFor(
-      async () =>
-        ((await scrape()).get('database_unavailable_total') ?? 0) - (before.get('database_unavailable_total') ?? 0) >=
-        4,
-    );
+    let refused = 0;
+    const writes = Array.from({ length: 8 }, async (_, value) => {
+      const answer = await app.azure.put(`/kv/${key}`, { value: `v${value}` });
+      if (answer.status === 503) refused++;
+      return answer;
+    });
+    // Not by the metric: a scrape's own statements are refused and counted as well.
+    await waitFor(() => refused >= 4);
     await app.sql('COMMIT');
     const statuses = (await Promise.all(writes)).map(({ status }) => status);
     expect(statuses.filter((status) => status === 503)).toHaveLength(4);
     const after = await scrape();
+    const unavailable = 'database_unavailable_total';
+    expect(after.get(unavailable)! - (before.get(unavailable) ?? 0)).toBeGreaterThanOrEqual(4);
     const none = 'database_errors_total{reason="no-connection"}';
     expect(after.get(none)! - (before.get(none) ?? 0)).toBeGreaterThanOrEqual(4);
   });
 
   it('shows its time for statements, and how far the clock of this host is off', async () => {
+    // A look at the clock that is held up says less; there is another one every 10 s.
+    await waitFor(async () => Math.abs((await scrape()).get('clock_skew_seconds')!) < 1);
     const samples = await scrape();
     expect(samples.get('db_statement_duration_seconds_count')).toBeGreaterThan(0);
-    expect(Math.abs(samples.get('clock_skew_seconds')!)).toBeLessThan(1);
     expect(samples.get('db_pool_waiting')).toBe(0);
     expect(samples.get('db_pool_connections{state="idle"}')).toBeGreaterThanOrEqual(0);
   });
