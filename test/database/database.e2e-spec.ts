@@ -3,6 +3,7 @@ import { type DatabaseAddress } from '../../src/database/connection';
 import { Database } from '../../src/database/database';
 import { atOnce } from '../support/at-once';
 import { type AzureAnswer } from '../support/azure-http';
+import { OwnTime } from '../support/own-time';
 import { adminSql } from '../support/scratch-database';
 import { startApp, type TestApp } from '../support/start-app';
 import { waitFor } from '../support/wait-for';
@@ -68,31 +69,35 @@ function expectOutcomeUnknown(answer: AzureAnswer): void {
   expect(answer.text).not.toMatch(/terminat|connection|SELECT/i);
 }
 
-const readiness = async (): Promise<[number, unknown]> => {
-  const { status, json } = await app.azure.get('/readyz', { signed: false, apiVersion: null });
+const readiness = async (of = app): Promise<[number, unknown]> => {
+  const { status, json } = await of.azure.get('/readyz', { signed: false, apiVersion: null });
   return [status, json];
 };
 const isReady = async (): Promise<boolean> => (await readiness())[0] === 200;
 
 describe('a pool whose connections are all busy', () => {
   it('refuses the next request within 600 ms, says when to come back, and recovers', async () => {
+    // Behind a pooler, where no `lock_timeout` gives the connections back before the test is through: there are 8 s.
+    const busy = await startApp({ DB_POOL_MAX: '3', DB_POOLER: 'true' }, app);
+    const { azure } = busy;
     const release = await holdRow();
-    const stuck = ['a', 'b', 'c'].map((value) => app.azure.put('/kv/k', { value }));
+    const stuck = ['a', 'b', 'c'].map((value) => azure.put('/kv/k', { value }));
     await waitFor(isWaiting(3));
-    const startedAt = performance.now();
-    const answers = await Promise.all([app.azure.get('/kv/k'), app.azure.put('/kv/other', {}), app.azure.get('/kv')]);
-    const tookMs = performance.now() - startedAt;
+    const time = new OwnTime();
+    const answers = await Promise.all([azure.get('/kv/k'), azure.put('/kv/other', {}), azure.get('/kv')]);
     answers.forEach(expectUnavailable);
-    expect(tookMs).toBeGreaterThan(400);
-    expect(tookMs).toBeLessThan(700);
-    expect((await app.azure.get('/healthz')).status).toBe(200);
-    expect(await readiness()).toEqual([503, { status: 'not-ready', reason: 'database-unreachable' }]);
+    expect(time.wallMs).toBeGreaterThan(400);
+    expect(time.ownMs).toBeLessThan(700);
+    time.stop();
+    expect((await azure.get('/healthz')).status).toBe(200);
+    expect(await readiness(busy)).toEqual([503, { status: 'not-ready', reason: 'database-unreachable' }]);
 
     await release();
     for (const answer of await Promise.all(stuck)) expect(answer.status).toBe(200);
-    expect((await app.azure.get('/kv/k')).status).toBe(200);
-    expect((await app.azure.get('/kv/other')).status).toBe(404);
-    expect(await isReady()).toBe(true);
+    expect((await azure.get('/kv/k')).status).toBe(200);
+    expect((await azure.get('/kv/other')).status).toBe(404);
+    expect((await readiness(busy))[0]).toBe(200);
+    await busy.close();
   });
 
   it('queues a burst of 64 clients without refusing any', async () => {
@@ -145,8 +150,14 @@ describe('a connection that is killed', () => {
     const release = await holdRow();
     const writing = [app.azure.put('/kv/k', { value: 'second' }), app.azure.delete('/kv/k')];
     await waitFor(isWaiting(2));
-    await kill(`wait_event_type = 'Lock'`);
-    for (const answer of await Promise.all(writing)) expectOutcomeUnknown(answer);
+    let answers: AzureAnswer[] = [];
+    void Promise.all(writing).then((all) => (answers = all));
+    // Again, for one whose wait was just over is sent anew.
+    await waitFor(async () => {
+      await kill(`wait_event_type = 'Lock'`);
+      return answers.length > 0;
+    });
+    answers.forEach(expectOutcomeUnknown);
     await release();
     expect((await app.azure.get('/kv/k')).json).toMatchObject({ value: 'first' });
     expect((await app.azure.put('/kv/k', { value: 'third' })).status).toBe(200);
@@ -170,7 +181,7 @@ describe('a statement that met another one', () => {
     await app.azure.put('/kv/other', { value: 'v' });
     // The trigger makes each put lock the other one's row as well, so that two of them wait for each other.
     await app.sql(`
-      CREATE FUNCTION lock_other() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+      CREATE FUNCTION lock_other() RETURNS trigger LANGUAGE plpgsql SET lock_timeout = 0 AS $$ BEGIN
         IF current_setting('application_name') = 'latchkey' THEN
           PERFORM pg_advisory_xact_lock_shared(7);
           PERFORM FROM key_value WHERE key = CASE NEW.key WHEN 'k' THEN 'other' ELSE 'k' END FOR UPDATE;
@@ -201,7 +212,7 @@ describe('a statement that met another one', () => {
     const run = jest.spyOn(database as unknown as { run: (...parameters: unknown[]) => Promise<unknown> }, 'run');
     const putting = app.azure.put('/kv/k', { value: 'second' });
     // The lock time-out of 2 seconds has passed once when the statement is sent a second time.
-    await waitFor(() => run.mock.calls.length === 2);
+    await waitFor(() => run.mock.calls.length >= 2);
     await run.mock.results[0]!.value.catch((error: { code: string }) => messages.push(error.code));
     expect(messages).toEqual(['55P03']);
     await release();
@@ -235,8 +246,9 @@ describe('/readyz', () => {
     expect(await isReady()).toBe(true);
     await adminSql(`ALTER DATABASE ${name} SET default_transaction_read_only = on`);
     await kill();
-    await waitFor(async () => (await readiness())[0] === 503);
-    expect(await readiness()).toEqual([503, { status: 'not-ready', reason: 'database-read-only' }]);
+    // Away for a moment first, as long as nothing has taken the place of what was killed.
+    const readOnly = JSON.stringify([503, { status: 'not-ready', reason: 'database-read-only' }]);
+    await waitFor(async () => JSON.stringify(await readiness()) === readOnly);
     // Every connection of the pool belongs to the read-only time now.
     const answers = await Promise.all(Array.from({ length: 3 }, () => app.azure.get('/kv/k')));
     expect(answers.map(({ status }) => status)).toEqual([200, 200, 200]);

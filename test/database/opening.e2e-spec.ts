@@ -5,6 +5,7 @@ import { type DatabaseAddress, dataSourceOptions } from '../../src/database/conn
 import { Database, type Statement } from '../../src/database/database';
 import { Metrics } from '../../src/metrics/metrics';
 import { TcpProxy } from '../faults/harness/tcp-proxy';
+import { OwnTime } from '../support/own-time';
 import { waitFor } from '../support/wait-for';
 
 const POOL = 4;
@@ -66,11 +67,12 @@ describe('a database that is silent', () => {
   it('makes nobody wait for a connection to it', async () => {
     proxy.resetAll();
     proxy.hold('down');
-    const startedAt = performance.now();
+    const time = new OwnTime();
     const problems = refused(await pings(POOL + 1));
     expect(problems).toHaveLength(POOL + 1);
     for (const problem of problems) expect(problem).toMatchObject({ status: 503, kind: 'unavailable' });
-    expect(performance.now() - startedAt).toBeLessThan(1_500);
+    expect(time.ownMs).toBeLessThan(1_500);
+    time.stop();
   });
 });
 
