@@ -32,8 +32,18 @@ const countOf = async (name: string): Promise<number> =>
 
 describe('a purge', () => {
   it('is done by one process at a time', async () => {
-    const both = await Promise.all([retentionOf(one).purge(), retentionOf(other).purge()]);
-    expect(both.filter((purged) => purged === null)).toHaveLength(1);
+    let isAtIt = false;
+    let finish!: () => void;
+    const isFinished = new Promise<void>((resolve) => (finish = resolve));
+    retentionOf(one).add(async function* () {
+      isAtIt = true;
+      await isFinished;
+    });
+    const purging = retentionOf(one).purge();
+    await waitFor(() => isAtIt);
+    expect(await retentionOf(other).purge()).toBeNull();
+    finish();
+    expect(await purging).not.toBeNull();
     expect(await retentionOf(other).purge()).not.toBeNull();
   });
 
