@@ -6,6 +6,7 @@ import { Client } from 'pg';
 import { EmbeddedPostgres } from '../../src/database/embedded/embedded-postgres';
 import { samplesOf } from '../metrics/samples';
 import { AzureHttp } from '../support/azure-http';
+import { RawConnection } from '../support/raw-http';
 import { newDataDir, ServiceProcess } from '../support/service-process';
 import { waitFor } from '../support/wait-for';
 
@@ -21,6 +22,15 @@ const postmasterPid = (dataDir: string): number =>
   Number(readFileSync(join(dataDir, 'postgres', 'postmaster.pid'), 'utf8').split('\n')[0]);
 const childrenOf = (pid: number): number[] =>
   readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean).map(Number);
+
+/** Kills a process that may have ended with the one before it. */
+const kill = (pid: number): void => {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+};
 
 describe('a start from nothing', () => {
   let dataDir: string;
@@ -105,7 +115,7 @@ describe('a start from nothing', () => {
     const azure = new AzureHttp(service.port, service.key);
     await azure.put('/kv/before-the-crash', { value: 'kept' });
     const postmaster = postmasterPid(dataDir);
-    for (const pid of [postmaster, ...childrenOf(postmaster)]) process.kill(pid, 'SIGKILL');
+    for (const pid of [postmaster, ...childrenOf(postmaster)]) kill(pid);
     await waitFor(async () => (await azure.get('/kv/before-the-crash')).status === 200, 5_000);
     expect(await service.ready()).toBe(true);
   });
@@ -139,13 +149,14 @@ describe('a restart', () => {
     const acknowledged: string[] = [];
     const writing = (async () => {
       for (let index = 0; ; index++) {
-        await azure.put(`/kv/acknowledged/${index}`, { value: 'v' });
-        acknowledged.push(`/kv/acknowledged/${index}`);
+        const { status } = await azure.put(`/kv/acknowledged/${index}`, { value: 'v' });
+        if (status === 200) acknowledged.push(`/kv/acknowledged/${index}`);
         if (index === 200) first.signal('SIGKILL');
       }
     })().catch(() => undefined);
     expect(await first.exit()).toBe('SIGKILL');
     await writing;
+    expect(acknowledged.length).toBeGreaterThan(0);
     const postmaster = postmasterPid(dataDir);
     expect(isAlive(postmaster)).toBe(true);
 
@@ -286,8 +297,14 @@ describe('with DATABASE_URL', () => {
     // A transaction sees pg_stat_activity as it was at its first look, and this always as it is.
     const waiting = `SELECT FROM pg_locks WHERE pg_backend_pid() = ANY(pg_blocking_pids(pid))`;
     await waitFor(async () => (await holder.query(waiting)).rowCount !== 0);
+    // Begun before: however late the rest of it comes, it is still answered.
+    const asking = await RawConnection.open(service.port);
+    asking.send('GET /readyz HTTP/1.1\r\nHost: x\r\n');
     service.signal('SIGTERM');
-    await waitFor(async () => (await fetch(`${service.url}/readyz`)).status === 503);
+    await waitFor(() => service.stderr.includes('draining'));
+    asking.send('\r\n');
+    expect((await asking.answer()).status).toBe(503);
+    asking.destroy();
     await holder.query('ROLLBACK');
     const answer = await underWay;
     expect(answer.status).toBe(200);
@@ -303,6 +320,11 @@ describe('with DATABASE_URL', () => {
       WORKERS: '2',
     });
     // Each has a connection of its own; the workers take them in turns.
+    // What a worker of a busy machine does not report in time is not in the text.
+    const expectScrapes = async (expected: number[]): Promise<void> => {
+      await waitFor(async () => (await scrapes()).every((found) => found.join() === expected.join()));
+      expect(await scrapes()).toEqual(Array(6).fill(expected));
+    };
     const clients = (): AzureHttp[] => Array.from({ length: 6 }, () => new AzureHttp(service.port, service.key));
     const scrapes = (): Promise<(number | undefined)[][]> =>
       Promise.all(
@@ -324,14 +346,14 @@ describe('with DATABASE_URL', () => {
     });
     expect(held.status).toBe(201);
     await write();
-    expect(await scrapes()).toEqual(Array(6).fill([6, 1]));
+    await expectScrapes([6, 1]);
     const [victim] = childrenOf(service.pid);
     process.kill(victim!, 'SIGKILL');
     await waitFor(() => !childrenOf(service.pid).includes(victim!) && childrenOf(service.pid).length === 2);
     await waitFor(() => service.ready());
-    expect(await scrapes()).toEqual(Array(6).fill([6, 1]));
+    await expectScrapes([6, 1]);
     await write();
-    expect(await scrapes()).toEqual(Array(6).fill([12, 1]));
+    await expectScrapes([12, 1]);
     await service.stop();
   });
 

@@ -102,17 +102,36 @@ describe('a service that is told to stop', () => {
 });
 
 describe('a start that is told to stop', () => {
+  async function expectNothingLeft(service: ServiceProcess): Promise<void> {
+    expect(await service.exit()).toBe(0);
+    expect(processesOf(dataDir)).toEqual([]);
+    expect(readdirSync(dataDir).filter((name) => name.includes('.new-'))).toEqual([]);
+  }
+
+  it('while it makes its database ends with 0 and leaves nothing running', async () => {
+    // On a busy machine the database may be there before anybody looks: then another is made.
+    for (let round = 1; ; round++) {
+      const service = new ServiceProcess({ DATA_DIR: dataDir });
+      const isMade = (): boolean => service.stderr.includes('embedded PostgreSQL started');
+      let isSeen = false;
+      await waitFor(() => (isSeen = isRunning(/\/initdb /)) || isMade());
+      service.signal('SIGTERM');
+      await expectNothingLeft(service);
+      if (isSeen) break;
+      expect(round).toBeLessThan(20);
+      rmSync(dataDir, { recursive: true, force: true, maxRetries: 5 });
+      dataDir = newDataDir();
+    }
+  });
+
   it.each([
-    ['makes its database', () => isRunning(/\/initdb /)],
     ['starts its database', () => existsSync(join(dataDir, 'postgres', 'postmaster.pid'))],
     ['is about to serve', (service: ServiceProcess) => service.stderr.includes('schema brought up to date')],
   ])('while it %s ends with 0 and leaves nothing running', async (_, isThere) => {
     const service = new ServiceProcess({ DATA_DIR: dataDir });
     await waitFor(() => isThere(service));
     service.signal('SIGTERM');
-    expect(await service.exit()).toBe(0);
-    expect(processesOf(dataDir)).toEqual([]);
-    expect(readdirSync(dataDir).filter((name) => name.includes('.new-'))).toEqual([]);
+    await expectNothingLeft(service);
   });
 
   it('while it waits for somebody else to migrate ends with 0 and leaves nothing running', async () => {
