@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import * as fc from 'fast-check';
-import { answerOf, RawGrpc } from '../support/grpc-client';
+import { answerOf, RawGrpc, type RawGrpcAnswer } from '../support/grpc-client';
 import { FrameConnection } from '../support/http2-frames';
 import { type RawAnswer, RawConnection } from '../support/raw-http';
 import { faultOf, isBare, type SurfaceName } from './answer-shapes';
@@ -19,6 +19,7 @@ const SEED = Number(process.env['BAD_INPUTS_SEED'] ?? 20_261_121);
 const PATIENCE_MS = 20_000;
 /** Milliseconds after which a sender says that no more will come. */
 const IDLE_MS = 100;
+const STALL_ATTEMPTS = 4;
 const SURFACES: readonly SurfaceName[] = ['azure', 'dapr', 'native', 'content'];
 
 let attacked: AttackedService;
@@ -32,9 +33,15 @@ const counts: Record<string, number> = {};
 const count = (what: string): void => void (counts[what] = (counts[what] ?? 0) + 1);
 afterAll(() => void process.stdout.write(`${JSON.stringify(counts)}\n`));
 
-async function expectNoStall(): Promise<void> {
-  const { stallMs } = await attacked.figures();
-  if (stallMs > MAX_STALL_MS) throw new Error(`the event loop stood still for ${Math.round(stallMs)} ms of computing`);
+/** What an input does itself it does each time, a starved machine does not: what stalled is sent again. */
+async function expectNoStall(again: () => Promise<unknown>): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    const { stallMs } = await attacked.figures();
+    if (stallMs <= MAX_STALL_MS) return;
+    const stall = `the event loop stood still for ${Math.round(stallMs)} ms of computing`;
+    if (attempt === STALL_ATTEMPTS) throw new Error(stall);
+    await again();
+  }
 }
 
 const orNothing = <T>(answer: Promise<T>): Promise<T | 'nothing'> => {
@@ -109,7 +116,7 @@ describe('malformed HTTP', () => {
     const answers = await exchange(text);
     for (const answer of answers) expect([answer.status, isBare(answer)]).toEqual([status, true]);
     expect(answers).toHaveLength(status === 0 ? 0 : 1);
-    await expectNoStall();
+    await expectNoStall(() => exchange(text));
   });
 
   const good = (method: string, target: string, body?: string): string =>
@@ -168,7 +175,7 @@ describe('malformed HTTP', () => {
             const answers = await exchange(text + LAST);
             for (const answer of answers) judge(answer, text);
             count(`HTTP ${answers.map(({ status }) => status).join('+')}`);
-            await expectNoStall();
+            await expectNoStall(() => exchange(text + LAST));
           },
         ),
         { numRuns: COUNT, seed: SEED },
@@ -209,14 +216,20 @@ describe('gRPC', () => {
   };
   let client: RawGrpc;
 
-  async function judge({ path, headers, bytes }: BadCall): Promise<void> {
+  async function send({ path, headers, bytes }: BadCall): Promise<RawGrpcAnswer | string> {
     if (!client || client.session.destroyed || client.session.closed) client = RawGrpc.open(attacked.grpcPort);
     const stream = client.openStream(path, headers);
     const answer = answerOf(stream).catch(({ message }: Error) => message);
     stream.end(bytes);
     const outcome = await orNothing(answer);
     stream.close();
-    await expectNoStall();
+    return outcome;
+  }
+
+  async function judge(call: BadCall): Promise<void> {
+    const { bytes } = call;
+    const outcome = await send(call);
+    await expectNoStall(() => send(call));
     if (outcome === 'nothing') throw new Error(`no answer after ${PATIENCE_MS} ms`);
     if (typeof outcome === 'string') return count(`gRPC ${outcome}`);
     const { 'grpc-status': code, 'grpc-message': words = '' } = outcome.trailers as Readonly<Record<string, string>>;
@@ -261,11 +274,14 @@ describe('gRPC', () => {
         });
       await fc.assert(
         fc.asyncProperty(fc.array(frame, { minLength: 1, maxLength: 6 }), async (frames) => {
-          const connection = await FrameConnection.open(attacked.grpcPort);
-          connection.write(...frames);
+          const send = async (): Promise<void> => {
+            const connection = await FrameConnection.open(attacked.grpcPort);
+            connection.write(...frames);
+          };
+          await send();
           // Twice there and back: by then its process has read them.
           await attacked.figures();
-          await expectNoStall();
+          await expectNoStall(send);
         }),
         { numRuns: COUNT, seed: SEED },
       );
