@@ -106,7 +106,7 @@ const readRow = async (database: { address: DatabaseAddress }): Promise<number |
   (await query<{ value: number }>(database, 'SELECT value FROM kept'))[0]?.value;
 
 async function until<T>(what: string, condition: () => T | Promise<T>): Promise<NonNullable<T>> {
-  const deadline = Date.now() + 15_000;
+  const deadline = Date.now() + 60_000;
   for (;;) {
     const value = await Promise.resolve()
       .then(condition)
@@ -143,6 +143,15 @@ function killServers(directory = dataDir): void {
       // It ended with the one before it.
     }
   }
+}
+
+/** The process id of the session that holds the lock of the owner. */
+async function ownerSession(postgres: EmbeddedPostgres): Promise<number> {
+  const [row] = await query<{ pid: number }>(
+    postgres,
+    `SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'latchkey owner %'`,
+  );
+  return row!.pid;
 }
 
 async function refusal(start: Promise<unknown>): Promise<string> {
@@ -214,11 +223,20 @@ describe('a start', () => {
   });
 
   it('clears up after a start that was killed while it made the database', async () => {
-    const killed = startService();
-    const leftovers = (): string[] => readdirSync(dataDir).filter((name) => name.startsWith('postgres.new-'));
-    await until('initdb is at work', () => leftovers().length > 0);
-    await killed.kill();
-    expect(existsSync(join(dataDir, 'postgres'))).toBe(false);
+    const leftovers = (): string[] =>
+      existsSync(dataDir) ? readdirSync(dataDir).filter((name) => name.startsWith('postgres.new-')) : [];
+    // On a busy machine the database may be there before anybody looks: then another is made, elsewhere.
+    for (let round = 1; ; round++) {
+      const killed = startService();
+      let isOver = false;
+      void killed.report.finally(() => (isOver = true)).catch(() => undefined);
+      await until('initdb is at work', () => isOver || leftovers().length > 0);
+      await killed.kill();
+      if (!existsSync(join(dataDir, 'postgres'))) break;
+      expect(round).toBeLessThan(20);
+      strays.push(dataDir);
+      dataDir = join(home, `data-${round}`);
+    }
     await until('a start without leftovers', async () => {
       const postgres = await start();
       await postgres.stop();
@@ -329,7 +347,7 @@ describe('a second service on the same directory', () => {
       expect(message).toContain('already in use by a running service');
     }
     expect(readdirSync(dataDir).filter((name) => name.includes('.new-'))).toEqual([]);
-  }, 60_000);
+  });
 
   it('also when they start at once on data that is there', async () => {
     copyData();
@@ -339,21 +357,21 @@ describe('a second service on the same directory', () => {
       expect(reports.filter(({ owner }) => owner)).toHaveLength(1);
       await contenders[reports.findIndex(({ owner }) => owner)]?.stop();
     }
-    // Each service is a process; on a machine that is busy with other tests a round takes many seconds.
-  }, 60_000);
+  });
 });
 
 describe('a server that dies', () => {
-  it.each([
+  it.each<[string, (postgres: EmbeddedPostgres) => unknown]>([
     ['its postmaster is killed', () => process.kill(postmasterPid(), 'SIGKILL')],
     ['all its processes are killed', () => killServers()],
-    ['one of its sessions is killed', () => process.kill(serverProcesses().at(-1) ?? 0, 'SIGKILL')],
+    // The owner's, for another might be at its end already, of which the server takes no notice.
+    ['one of its sessions is killed', async (postgres) => process.kill(await ownerSession(postgres), 'SIGKILL')],
     ['somebody stops it', () => process.kill(postmasterPid(), 'SIGINT')],
   ])('is there again with its data and its owner after %s', async (_, strike) => {
     const postgres = await startOnData();
     await writeRow(postgres);
     for (let round = 1; round <= 2; round++) {
-      strike();
+      await strike(postgres);
       await until('it is back', () => news.filter((line) => line === 'embedded PostgreSQL is back').length >= round);
       expect(await readRow(postgres)).toBe(42);
     }
@@ -396,7 +414,8 @@ describe('a server that dies', () => {
     killServers();
     await until('the loss is noticed', () => news.some((line) => line.includes('taking it up again')));
     await postgres.stop();
-    expect(serverProcesses()).toEqual([]);
+    // Those that were killed may need a moment to end; a server that came back would not end at all.
+    await until('all processes have ended', () => serverProcesses().length === 0);
     const again = await start();
     await again.stop();
     expect(serverProcesses()).toEqual([]);
@@ -465,12 +484,14 @@ onLinux(describe)('binaries as an install without scripts leaves them', () => {
 
   it('are mended in place, also by several starts at once', async () => {
     const { from, libraries } = await projectWithBarePackage();
+    const other = join(home, 'other');
+    // Its server is killed after its service, which would start it again.
+    strays.push(other);
     const reports = await Promise.all(
-      [dataDir, join(home, 'other')].map((directory) => startService(directory, undefined, from).report),
+      [dataDir, other].map((directory) => startService(directory, undefined, from).report),
     );
     expect(reports).toMatchObject([{ owner: true }, { owner: true }]);
     expect(readdirSync(libraries)).toContain('libpq.so.5');
-    killServers(join(home, 'other'));
   });
 
   asRoot(it)('are copied to DATA_DIR when the package is not ours to change', async () => {
