@@ -82,6 +82,8 @@ export class Ownership {
       }
       const holder = await holderOf(client);
       await close(client);
+      // Let go between the two looks: the next attempt may get it.
+      if (holder === undefined) return { outcome: 'unavailable', reason: 'its owner has just let go of it' };
       return { outcome: 'held', holder };
     } catch (error) {
       await close(client);
@@ -113,14 +115,15 @@ async function close(client: Client): Promise<void> {
   await Promise.race([client.end().catch(() => undefined), delay(CLOSE_TIMEOUT_MS, undefined, { ref: false })]);
 }
 
-/** Owners put their process id into the name of their connection. */
-async function holderOf(client: Client): Promise<number | null> {
+/** Owners put their process id into the name of their connection; null where it has none, undefined when nobody owns it any more. */
+async function holderOf(client: Client): Promise<number | null | undefined> {
   const { rows } = await client.query<{ name: string }>(
     `SELECT activity.application_name AS "name" FROM pg_locks AS held JOIN pg_stat_activity AS activity USING (pid)
      WHERE held.locktype = 'advisory' AND held.granted AND held.classid = $1::bigint::oid AND held.objid = $2::bigint::oid`,
     OWNERSHIP_LOCK,
   );
-  return Number(rows[0]?.name.split(' ').at(-1)) || null;
+  const [row] = rows;
+  return row && (Number(row.name.split(' ').at(-1)) || null);
 }
 
 /** The refusal of a second owner. */
