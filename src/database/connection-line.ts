@@ -99,9 +99,12 @@ export class ConnectionLine {
     return idleCount > waitingCount || totalCount < options.max;
   }
 
-  private lookIn(ms: number): NodeJS.Timeout {
+  /** Where this process stood still meanwhile, the time was not the pool's, and what was given back is yet to be heard: one look more. */
+  private lookIn(ms: number, isAnother = false): NodeJS.Timeout {
+    const dueAt = performance.now() + ms;
     return setTimeout(() => {
-      this.timer = this.refuseLate();
+      const stoodStill = performance.now() - dueAt > LOOK_EVERY_MS;
+      this.timer = stoodStill && !isAnother ? this.lookIn(LOOK_EVERY_MS, true) : this.refuseLate();
     }, ms).unref();
   }
 

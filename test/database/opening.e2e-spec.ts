@@ -63,6 +63,19 @@ describe('while connections to a slow database are opened', () => {
   });
 });
 
+describe('a standstill of the process', () => {
+  it('is not taken for a busy pool', async () => {
+    await pings(POOL);
+    await waitFor(() => idle() === POOL);
+    // In three rounds, of which only the first is under way by then.
+    const asked = pings(3 * POOL);
+    await new Promise((resolve) => setImmediate(resolve));
+    const until = performance.now() + 700;
+    while (performance.now() < until);
+    expect(refused(await asked)).toEqual([]);
+  });
+});
+
 describe('a database that is silent', () => {
   it('makes nobody wait for a connection to it', async () => {
     proxy.resetAll();
