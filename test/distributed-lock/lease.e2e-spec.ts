@@ -209,6 +209,16 @@ describe('a place in the line', () => {
     const resource = `unanswered ${when}`;
     await take(resource, 'holder');
     const enqueue = leases(pooled).enqueue.bind(leases(pooled));
+    const findTickets = leases(pooled).findTickets.bind(leases(pooled));
+    let open!: () => void;
+    let opened = Promise.resolve();
+    const closeSearch = (): void => void (opened = new Promise((resolve) => (open = resolve)));
+    const find = jest.spyOn(leases(pooled), 'findTickets').mockImplementation(async (...call) => {
+      await opened;
+      return findTickets(...call);
+    });
+    // So that the ticket is seen before it is searched for.
+    if (when === 'before') closeSearch();
     let late!: () => Promise<unknown>;
     jest.spyOn(leases(pooled), 'enqueue').mockImplementationOnce(async (...call) => {
       late = () => enqueue(...call);
@@ -217,11 +227,14 @@ describe('a place in the line', () => {
     });
     await expect(wait(resource, 'lost', NEVER, pooled)).rejects.toMatchObject({ kind: 'outcome-unknown' });
     if (when === 'after') {
-      const find = jest.spyOn(leases(pooled), 'findTickets');
       await waitFor(() => find.mock.calls.length > 1);
+      closeSearch();
+      // A search that is under way already is to find nothing.
+      await Promise.all(find.mock.results.map(({ value }) => value as Promise<unknown>));
       await late();
     }
     expect(await waitersOf(resource)).toBe(1);
+    open();
     await waitFor(async () => (await waitersOf(resource)) === 0);
     await release(resource, 'holder');
     expect((await take(resource, 'next')).isGranted).toBe(true);
@@ -405,7 +418,7 @@ describe('a grant that is told too late', () => {
       if (lateFence !== undefined) return look(tickets);
       // The grant of a settling whose answer got lost.
       await leases().releaseToNext(keyOf('found late'), claim('holder'), null, author(), line().replicaId, 0);
-      await expire('found late', 500);
+      await expire('found late', 4_000);
       const states = await look(tickets);
       lateFence = states[0]!.grant!.fence;
       await waitFor(() => isOver('found late'));
@@ -422,7 +435,7 @@ describe('a grant that is told too late', () => {
     await service().tryAcquire(STORE, 'confirmed late', repeated, author());
     const confirm = leases().confirm.bind(leases());
     jest.spyOn(leases(), 'confirm').mockImplementationOnce(async (...call) => {
-      await expire('confirmed late', 500);
+      await expire('confirmed late', 4_000);
       const answer = await confirm(...call);
       await waitFor(() => isOver('confirmed late'));
       return answer;

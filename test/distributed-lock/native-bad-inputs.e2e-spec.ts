@@ -10,7 +10,7 @@ let locks: NativeHttp;
 beforeAll(async () => {
   app = await startApp();
   locks = new NativeHttp(app.port);
-  await locks.grant('held', 'me');
+  await locks.grant('held', 'me', { ttlMs: 3_600_000 });
 });
 afterAll(async () => {
   // Nothing that was refused left a trace.
