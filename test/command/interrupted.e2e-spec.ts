@@ -15,6 +15,10 @@ const MIGRATION_LOCK = '4841230198563201';
 const SCRIPTS = join(__dirname, '..', '..', 'scripts');
 const BEFORE = 'a=before\n';
 
+// Each test makes a database and starts it several times.
+jest.setTimeout(180_000);
+const PATIENCE_MS = 60_000;
+
 let dataDir: string;
 beforeEach(() => void (dataDir = newDataDir()));
 afterEach(() => {
@@ -61,7 +65,7 @@ describe('a command on the embedded database that nobody runs', () => {
     async (signal) => {
       await databaseThatWaitsIn('key_value_revision');
       const command = start(byNode('kv', 'import', importFile()));
-      await waitFor(() => logged('a change waits'));
+      await waitFor(() => logged('a change waits'), PATIENCE_MS);
       let code: number | string | undefined;
       void command.exit().then((ended) => (code = ended));
       while (code === undefined) {
@@ -79,7 +83,7 @@ describe('a command on the embedded database that nobody runs', () => {
   it('through npm, by Ctrl-C, changes nothing and stops the database', async () => {
     await databaseThatWaitsIn('key_value_revision');
     const command = start(['npm', 'run', '-s', 'kv', '--', 'import', importFile()]);
-    await waitFor(() => logged('a change waits'));
+    await waitFor(() => logged('a change waits'), PATIENCE_MS);
     command.signalGroup('SIGINT');
     // npm's shell may die of it first, and what npm answers then is the shell's.
     expect(await command.exit()).not.toBe(0);
@@ -92,7 +96,7 @@ describe('a command on the embedded database that nobody runs', () => {
     await databaseThatWaitsIn('access_key');
     const path = join(dataDir, 'key.txt');
     const command = start(byNode('keys', 'create', 'mine', '--output', path));
-    await waitFor(() => logged('a change waits'));
+    await waitFor(() => logged('a change waits'), PATIENCE_MS);
     expect(existsSync(path)).toBe(true);
     command.signalGroup('SIGINT');
     expect(await command.exit()).toBe(130);
@@ -106,7 +110,7 @@ describe('a command on the embedded database that nobody runs', () => {
     await databaseThatWaitsIn('access_key', true);
     const path = join(dataDir, 'key.txt');
     const command = start(byNode('keys', 'create', 'mine', '--output', path));
-    await waitFor(() => logged('a change waits'));
+    await waitFor(() => logged('a change waits'), PATIENCE_MS);
     command.signalGroup('SIGINT');
     expect(await command.exit()).toBe(1);
     expect(command.stderr).toMatch(/^keys: the connection broke while the database committed: .*\n$/);
@@ -118,11 +122,21 @@ describe('a command on the embedded database that nobody runs', () => {
     ['makes', () => isRunning(/\/initdb /)],
     ['starts', () => existsSync(join(dataDir, 'postgres', 'postmaster.pid'))],
   ])('while it %s the database ends with 130 and leaves nothing running', async (_, isThere) => {
-    const command = start(byNode('keys', 'create'));
-    await waitFor(isThere);
-    command.signalGroup('SIGTERM');
-    expect(await command.exit()).toBe(130);
-    expect([command.stdout, command.stderr]).toEqual(['', 'keys: interrupted; nothing was changed\n']);
+    let command: ServiceProcess;
+    let code: number | string | undefined;
+    // Anew, with nothing there, where all was over before it was seen or told.
+    for (let attempt = 0; attempt < 5 && code !== 130; attempt++) {
+      for (const name of readdirSync(dataDir)) rmSync(join(dataDir, name), { recursive: true });
+      command = start(byNode('keys', 'create'));
+      let isOver = false;
+      const ended = command.exit().finally(() => (isOver = true));
+      await waitFor(() => isOver || isThere(), PATIENCE_MS);
+      if (!isOver) command.signalGroup('SIGTERM');
+      code = await ended;
+      if (code !== 130) expect([code, command.stdout]).toEqual([0, expect.stringMatching(/^Id=/)]);
+    }
+    expect(code).toBe(130);
+    expect([command!.stdout, command!.stderr]).toEqual(['', 'keys: interrupted; nothing was changed\n']);
     expect(processesOf(dataDir)).toEqual([]);
     expect(readdirSync(dataDir).filter((name) => name.includes('.new-'))).toEqual([]);
   });
@@ -130,13 +144,13 @@ describe('a command on the embedded database that nobody runs', () => {
   it('does not wait for a database that stops slowly when it is told again later', async () => {
     await databaseThatWaitsIn('key_value_revision');
     const command = start(byNode('kv', 'import', importFile()));
-    await waitFor(() => logged('a change waits'));
+    await waitFor(() => logged('a change waits'), PATIENCE_MS);
     const session = processesOf(dataDir).find(({ command: title }) => /^postgres: .*(INSERT|UPDATE)/.test(title))!;
     process.kill(session.pid, 'SIGSTOP');
     await waitFor(() => {
       command.signal('SIGINT');
       return logged('immediate shutdown');
-    });
+    }, PATIENCE_MS);
     process.kill(session.pid, 'SIGCONT');
     expect(await command.exit()).toBe(130);
     expect(command.stderr).toBe('kv: interrupted again; nothing was changed unless it said so\n');
@@ -150,7 +164,7 @@ it('a command that waits for somebody else to migrate ends with 130', async () =
     const turn = await SideTransaction.begin(app, `SELECT pg_advisory_xact_lock(${MIGRATION_LOCK})`);
     const env = { DATABASE_URL: await databaseUrlOf(app) };
     const command = new ServiceProcess(env, { command: byNode('kv', 'export') });
-    await waitFor(() => turn.isWaitedFor());
+    await waitFor(() => turn.isWaitedFor(), PATIENCE_MS);
     command.signal('SIGINT');
     expect(await command.exit()).toBe(130);
     expect([command.stdout, command.stderr]).toEqual(['', 'kv: interrupted; nothing was changed\n']);
