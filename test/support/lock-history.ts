@@ -7,14 +7,17 @@ export interface ObservedGrant {
   readonly expiresAt: string;
   readonly askedAt: number;
   readonly answeredAt: number;
-  /** When the release was sent; Infinity when the holder never released. */
+  /** When the release was sent, by the wall clock; Infinity when the holder never released. */
   releasedAt: number;
 }
 
 /** Microseconds since 1970 by the machine's own clock. */
 export const microseconds = (): number => Math.floor((performance.timeOrigin + performance.now()) * 1000);
 
-/** How far Node's clock, set once at start, may differ from the one that PostgreSQL reads, in microseconds. */
+/** The same by the clock that PostgreSQL reads too, to the millisecond below: node's own goes on from its start, whatever that one does. */
+export const wallClock = (): number => Date.now() * 1000;
+
+/** How far the clocks of two processes may differ, in microseconds. */
 const CLOCK_TOLERANCE = 5_000;
 
 const toMicroseconds = (text: string): number =>
