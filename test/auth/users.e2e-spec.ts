@@ -314,18 +314,18 @@ describe('wrong credentials beyond the limit', () => {
       ]);
       expect(others.map(({ status }) => status)).toEqual([200, 403, 200, 200, 403]);
       // Three are hashed and 5 + 16 wait; the rest is turned away unhashed.
-      await waitFor(() => statuses.length === 176, 30_000);
+      await waitFor(() => statuses.length === 176);
       expect(new Set(statuses)).toEqual(new Set([503]));
       expect(scrypt).toHaveBeenCalledTimes(3);
       await waitFor(() => {
         ends.shift()?.();
         return statuses.length === flood.length;
-      }, 60_000);
+      });
       expect(statuses.slice(176).sort()).toEqual([...Array<number>(10).fill(401), ...Array<number>(14).fill(429)]);
       expect((await probe(app, 'lock', { authorization: basic('rita', 'one') }, '127.0.0.3')).status).toBe(403);
     } finally {
       scrypt.mockRestore();
       for (const end of ends) end();
     }
-  }, 120_000);
+  });
 });

@@ -31,7 +31,7 @@ describe('examples/edit-lock in a browser', () => {
       ExampleServer.start(),
       launchBrowser(),
     ]);
-  }, 60_000);
+  });
 
   beforeEach(async () => {
     path = `/page-${randomUUID()}`;

@@ -2,9 +2,6 @@ import { type ContentAnswer } from '../content/content-http';
 import { type Editors, freshObject, lock, lockSeenBy, startEditors, uidOf, withToken } from '../content-lock/editors';
 import { atOnce } from '../support/at-once';
 
-// Many rounds, on a machine that may have much else to do.
-jest.setTimeout(120_000);
-
 /** Two processes' worth of application on one database. */
 let one: Editors;
 let two: Editors;

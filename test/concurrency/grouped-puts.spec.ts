@@ -10,9 +10,6 @@ import { SideTransaction } from '../support/side-transaction';
 import { startApp, type TestApp } from '../support/start-app';
 import { waitFor } from '../support/wait-for';
 
-// Many rounds, on a machine that may have much else to do.
-jest.setTimeout(120_000);
-
 let app: TestApp;
 let repository: KeyValueRepository;
 let database: Database;

@@ -3,9 +3,6 @@ import { type AzureAnswer, type AzureHttp } from '../support/azure-http';
 import { expectRising, historyOf } from '../support/history';
 import { startApp, type TestApp } from '../support/start-app';
 
-// Many rounds, on a machine that may have much else to do.
-jest.setTimeout(120_000);
-
 const CLIENTS = 64;
 const ROUNDS = 30;
 

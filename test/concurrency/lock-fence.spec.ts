@@ -7,9 +7,6 @@ import { blockedBy, SideTransaction } from '../support/side-transaction';
 import { startApp, type TestApp } from '../support/start-app';
 import { waitFor } from '../support/wait-for';
 
-// Many rounds, on a machine that may have much else to do.
-jest.setTimeout(120_000);
-
 /** Ends within the time that a statement waits for a row (2 s). */
 const SHORT_TTL_MS = 800;
 const WRITERS = 8;

@@ -3,9 +3,6 @@ import { type AzureAnswer } from '../support/azure-http';
 import { HeldAnswer } from '../support/held-answer';
 import { startApp, type TestApp } from '../support/start-app';
 
-// Many rounds, on a machine that may have much else to do.
-jest.setTimeout(120_000);
-
 describe('single reads that arrive together', () => {
   let app: TestApp;
   beforeAll(async () => void (app = await startApp()));

@@ -7,9 +7,6 @@ import { readItems } from '../support/pages';
 import { startApp, type TestApp } from '../support/start-app';
 import { waitFor } from '../support/wait-for';
 
-// Many rounds, on a machine that may have much else to do.
-jest.setTimeout(120_000);
-
 const CLIENTS = 32;
 const WRITERS = 8;
 

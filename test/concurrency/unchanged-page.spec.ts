@@ -6,9 +6,6 @@ import { SideTransaction } from '../support/side-transaction';
 import { startApp, type TestApp } from '../support/start-app';
 import { waitFor } from '../support/wait-for';
 
-// Many rounds, on a machine that may have much else to do.
-jest.setTimeout(120_000);
-
 const PAGE = '/kv?key=page/*';
 const ROUNDS = 100;
 const CHANGES = 'key_value_store_changes';

@@ -8,9 +8,6 @@ const RESOURCE_EXHAUSTED = 8;
 const INTERNAL_ERROR = 2;
 const ROUNDS = 10;
 
-// The service makes a database of its own first.
-jest.setTimeout(120_000);
-
 let service: ServiceProcess;
 let client: GrpcClient;
 beforeAll(async () => {

@@ -13,8 +13,6 @@ import { waitFor } from '../support/wait-for';
 const CANCELLED = 1;
 const UNAVAILABLE = 14;
 
-// Databases and services are started here, which takes its time on a busy machine.
-jest.setTimeout(120_000);
 const PATIENCE_MS = 30_000;
 
 // The service refuses the run's own server, which flushes nothing.

@@ -60,7 +60,7 @@ describe('Dapr over gRPC', () => {
     expect(await unlock('nonexistent', 'conftest')).toBe(1);
     expect(await unlock(key1, 'nonowner')).toBe(2);
     expect(await unlock(key1, 'conftest')).toBe(0);
-    await waitFor(async () => (await lock(key2, 'conftest', 15)) === true, 20_000);
+    await waitFor(async () => (await lock(key2, 'conftest', 15)) === true);
   });
 
   it('locks, refuses and unlocks in turn for two owners', async () => {

@@ -13,9 +13,6 @@ const PROGRAM = join(__dirname, '..', '..', 'dist', 'src', 'key-command', 'cli.j
 /** Of `startApp`. */
 const MASTER_KEY = Buffer.alloc(32, 7).toString('base64');
 
-// Every command is a process.
-jest.setTimeout(90_000);
-
 let app: TestApp;
 let env: Record<string, string>;
 let folder: string;

@@ -26,7 +26,7 @@ let attacked: AttackedService;
 beforeAll(async () => {
   attacked = await AttackedService.start();
   await attacked.makeTargets();
-}, 60_000);
+});
 afterAll(() => attacked?.stop());
 
 const counts: Record<string, number> = {};

@@ -6,9 +6,6 @@ import { waitFor } from '../support/wait-for';
 import { putAll, removeAll } from '../key-value/stored-key-values';
 import { databaseUrlOf, fileWith, kv, KvCommand, type Outcome } from './kv-command';
 
-// Most of them start several processes.
-jest.setTimeout(120_000);
-
 let app: TestApp;
 let env: Record<string, string>;
 
@@ -247,7 +244,7 @@ describe('kv import', () => {
     await waitFor(waiting, 60_000);
     command.kill();
     expect((await command.outcome).code).toBe('SIGKILL');
-    await waitFor(async () => !(await waiting()), 30_000);
+    await waitFor(async () => !(await waiting()));
     await app.sql('COMMIT');
     expect([await rowCount(), await revisionCount()]).toEqual([1, 1]);
     expect((await app.azure.get('/kv/app/000000')).json).toMatchObject({ value: 'before' });

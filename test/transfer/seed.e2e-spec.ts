@@ -7,9 +7,6 @@ import { fileWith, kv, urlOf } from './kv-command';
 
 const OPEN = { ALLOW_ANONYMOUS_CONFIG: 'true', LOG_LEVEL: 'info' };
 
-// Each starts services and commands, one after the other.
-jest.setTimeout(120_000);
-
 // A service refuses the run's own server, which flushes nothing.
 let server: EmbeddedPostgres;
 let databaseCount = 0;
