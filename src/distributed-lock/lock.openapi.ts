@@ -129,7 +129,7 @@ export const ACQUIRE_LOCK: OperationDescription = {
       name: 'Idempotency-Key',
       in: 'header',
       description:
-        '1 to 255 visible characters of ASCII. Sent again by the same owner while the lock is held, it is answered with the same grant.',
+        '1 to 255 visible characters of ASCII. Sent again by the same caller and owner while the lock is held, it is answered with the same grant.',
       schema: text,
     },
   ],

@@ -37,11 +37,18 @@ export function jsonBodyFrom(request: ApiRequest): Buffer {
   return request.body;
 }
 
-/** @throws Problem `invalid-argument` unless it is 1 to 255 visible characters of ASCII */
+/**
+ * The key together with the principal that sent it, since whoever repeats a request is told its grant: somebody else's request with the
+ * same key is another one. A principal's name alone could be that of one of another kind.
+ *
+ * @throws Problem `invalid-argument` unless it is 1 to 255 visible characters of ASCII
+ */
 export function idempotencyKeyFrom(request: ApiRequest): string | null {
   const key = request.header('idempotency-key');
   if (key === undefined) return null;
-  if (/^[\x21-\x7e]{1,255}$/.test(key)) return key;
+  const { kind, name } = request.principal;
+  // No key has a blank.
+  if (/^[\x21-\x7e]{1,255}$/.test(key)) return `${key} ${kind} ${name}`;
   throw invalidArgument('Idempotency-Key', '1 to 255 visible characters of ASCII.');
 }
 

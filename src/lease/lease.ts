@@ -21,7 +21,7 @@ export interface Lease {
   readonly waiters: number;
   /** JSON text of an object that the holder attached, as sent; null when none. */
   readonly metadata: string | null;
-  /** The `Idempotency-Key` of the grant, null when it had none. */
+  /** What tells the request of the grant from others, null when it had no `Idempotency-Key`. */
   readonly idempotencyKey: string | null;
 }
 
@@ -38,6 +38,7 @@ export interface LeaseRequest {
   /** Whole milliseconds, at least 1. */
   readonly ttlMs: number;
   readonly metadata: string | null;
+  /** Equal for a request and its repetitions, and for no other; null for one that is not to be repeated. */
   readonly idempotencyKey: string | null;
 }
 

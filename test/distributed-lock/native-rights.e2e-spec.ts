@@ -2,8 +2,9 @@ import { startApp, type TestApp } from '../support/start-app';
 import { type NativeAnswer, NativeHttp, expectProblem } from './native-http';
 
 const TOKEN = 'token-of-the-locks';
-const USERS = { reader: 'password of reader', editor: 'password of editor', manager: 'password of manager' };
-type Caller = keyof typeof USERS | 'token' | 'nobody' | 'key';
+const ROLES = { reader: 'reader', editor: 'editor', manager: 'manager', dapr: 'editor' };
+const passwordOf = (name: keyof typeof ROLES): string => `password of ${name}`;
+type Caller = 'reader' | 'editor' | 'manager' | 'token' | 'nobody' | 'key';
 
 let app: TestApp;
 let by: Record<Caller, NativeHttp>;
@@ -13,12 +14,12 @@ const fresh = (): string => `resource ${++count}`;
 beforeAll(async () => {
   app = await startApp({
     DAPR_API_TOKEN: TOKEN,
-    CMS_USERS: Object.entries(USERS)
-      .map(([role, password]) => `${role}:${password}:${role}`)
+    CMS_USERS: Object.entries(ROLES)
+      .map(([name, role]) => `${name}:password of ${name}:${role}`)
       .join(','),
   });
   const nobody = new NativeHttp(app.port);
-  const as = (role: keyof typeof USERS): NativeHttp => nobody.as(role, USERS[role]);
+  const as = (role: keyof typeof ROLES): NativeHttp => nobody.as(role, passwordOf(role));
   by = {
     nobody,
     token: new NativeHttp(app.port, 'lockstore', { 'dapr-api-token': TOKEN }),
@@ -85,6 +86,33 @@ describe('without a token, on loopback', () => {
     } finally {
       await open.close();
     }
+  });
+});
+
+describe('Idempotency-Key', () => {
+  const headers = { 'Idempotency-Key': 'k1' };
+  const body = { owner: 'me', ttlMs: 60_000 };
+
+  it.each([
+    ['another user', 'manager', 0],
+    ['another user', 'manager', 50],
+    ['a user with the name of the lock clients', 'dapr', 0],
+    ['a user with the name of the lock clients', 'dapr', 50],
+  ] as const)('of the lock clients gives nothing to %s, %s, who waits %i ms', async (_who, name, waitMs) => {
+    const resource = fresh();
+    const other = by.nobody.as(name, passwordOf(name));
+    const { json: held } = await by.token.put(resource, body, { headers });
+    expectProblem(await other.put(resource, { ...body, waitMs }, { headers }), 409, 'lock-held');
+    expect((await by.token.put(resource, body, { headers })).json).toEqual(held);
+  });
+
+  it('counts for a user, however the user logged in', async () => {
+    const resource = fresh();
+    const { json: held } = await by.editor.put(resource, body, { headers });
+    const login = { login: 'editor', password: passwordOf('editor') };
+    const { json } = await by.nobody.send('POST', '/@login', { body: login });
+    const again = new NativeHttp(app.port, 'lockstore', { authorization: `Bearer ${json.token}` });
+    expect((await again.put(resource, body, { headers })).json).toEqual(held);
   });
 });
 
