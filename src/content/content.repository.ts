@@ -27,7 +27,7 @@ export interface Located {
 }
 
 export interface CreateResult {
-  readonly outcome: 'done' | 'gone' | 'id-taken' | 'uid-taken';
+  readonly outcome: 'done' | 'gone' | 'id-taken' | 'uid-taken' | 'too-deep';
   readonly object: ContentObject | null;
 }
 
@@ -51,12 +51,12 @@ export interface MovedObject {
   readonly uid: string;
   readonly verdict: Verdict;
   /** Null when a verdict, this one or another source's, stood in the way. */
-  readonly outcome: 'done' | 'gone' | 'cycle' | null;
+  readonly outcome: 'done' | 'gone' | 'cycle' | 'too-deep' | null;
   readonly newId: string | null;
 }
 
 export interface CopiedObject {
-  readonly outcome: 'done' | 'gone' | 'source-gone' | 'too-many';
+  readonly outcome: 'done' | 'gone' | 'source-gone' | 'too-many' | 'too-deep';
   readonly source: string | null;
   readonly newId: string | null;
 }
@@ -68,6 +68,8 @@ export type Versions = readonly string[] | null;
 export const MAX_FIELDS_BYTES = 2048 * 1024;
 /** Objects that one copy makes, those below its sources included; more would not end within a statement's time. */
 export const MAX_COPIED_OBJECTS = 5_000;
+/** Levels below the root. With the longest of ids an address still fits into the target of a request, with a view and a query behind it. */
+export const MAX_LEVELS = 50;
 
 /** Edge to the table of the content tree. Each method is one statement; what a change met is for the service to judge. */
 @Injectable()
@@ -145,6 +147,7 @@ export class ContentRepository extends Repository<ContentObjectEntity> {
       toStoredText(description),
       toStoredFields(fields),
       user,
+      MAX_LEVELS,
     ]);
     const [outcome, newId, version, created] = row as [CreateResult['outcome'], string, string, string];
     if (outcome !== 'done') return { outcome, object: null };
@@ -204,7 +207,7 @@ export class ContentRepository extends Repository<ContentObjectEntity> {
 
   /** Moves all sources or none; those that are gone are missing in the answer. */
   async move(sources: readonly string[], target: string, claim: ChangeClaim): Promise<MovedObject[]> {
-    const rows = await this.database.query(this.statements.move, [sources, ...claimValues(claim), target]);
+    const rows = await this.database.query(this.statements.move, [sources, ...claimValues(claim), target, MAX_LEVELS]);
     return rows.map((row) => {
       const [uid, verdict, outcome, newId] = row as [string, Verdict, MovedObject['outcome'], string | null];
       return { uid, verdict, outcome, newId };
@@ -213,7 +216,7 @@ export class ContentRepository extends Repository<ContentObjectEntity> {
 
   /** Copies all sources or none. */
   async copy(sources: readonly string[], target: string, user: string): Promise<CopiedObject[]> {
-    const rows = await this.database.query(COPY, [sources, target, user, MAX_COPIED_OBJECTS]);
+    const rows = await this.database.query(COPY, [sources, target, user, MAX_COPIED_OBJECTS, MAX_LEVELS]);
     return rows.map((row) => {
       const [outcome, source, , newId] = row as [CopiedObject['outcome'], string | null, string | null, string | null];
       return { outcome, source, newId };

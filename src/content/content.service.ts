@@ -6,7 +6,13 @@ import { payloadTooLarge, preconditionFailed } from '../problem/catalogue.js';
 import { type Problem } from '../problem/problem.js';
 import { ContentHooks, type GuardedChange, type Verdict } from './content-hooks.js';
 import { type ContentObject, type ContentSummary, isFolderish, ROOT_UID } from './content-object.js';
-import { ContentRepository, type Located, MAX_COPIED_OBJECTS, type Versions } from './content.repository.js';
+import {
+  ContentRepository,
+  type Located,
+  MAX_COPIED_OBJECTS,
+  MAX_LEVELS,
+  type Versions,
+} from './content.repository.js';
 import { idFromTitle } from './rules/content-id.js';
 import { type ContentChanges, type NewContentRequest } from './rules/content-input.js';
 import { type Source } from './rules/source.js';
@@ -93,6 +99,8 @@ export class ContentService {
         throw idTaken(id);
       case 'uid-taken':
         throw badRequest(`The UID ${uid} is already in use.`);
+      case 'too-deep':
+        throw tooDeep();
     }
   }
 
@@ -167,6 +175,7 @@ export class ContentService {
       if (!result) throw noSuchObject(urls.urlOf(object.path), urls.urlOf([]));
       await this.checkVerdict(result.verdict, 'move', object, [object.uid], urls);
       if (result.outcome === 'gone') throw noSuchObject(urls.urlOf(path), urls.urlOf([]));
+      if (result.outcome === 'too-deep') throw tooDeep();
       if (result.outcome === 'cycle') throw badRequest('An object cannot be moved into itself.');
       if (result.newId !== null) placements.push({ from: object.path, to: [...target.path, result.newId] });
     }
@@ -199,6 +208,8 @@ export class ContentService {
           throw badRequest('A source was deleted meanwhile.');
         case 'too-many':
           throw badRequest(`A copy may make ${MAX_COPIED_OBJECTS} objects at most.`);
+        case 'too-deep':
+          throw tooDeep();
       }
     });
   }
@@ -236,5 +247,7 @@ export class ContentService {
 function checkTakesChildren(object: ContentObject): void {
   if (!isFolderish(object)) throw notAllowed(`An object of the type ${object.type} contains no others.`);
 }
+
+const tooDeep = (): Problem => badRequest(`The content tree has ${MAX_LEVELS} levels at most.`);
 
 const idTaken = (id: string): Problem => badRequest(`The id "${id}" is invalid - it is already in use.`);

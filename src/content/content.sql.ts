@@ -58,20 +58,33 @@ export const LIST_CHILDREN: Statement = {
      ORDER BY page.place, page.uid`,
 };
 
-/** $1 uid, $2 parent, $3 id, $4 whether exactly that, $5 reserved ids, $6 type, $7 title, $8 description, $9 fields, $10 user. */
+/** $1 uid, $2 parent, $3 id, $4 whether exactly that, $5 reserved ids, $6 type, $7 title, $8 description, $9 fields, $10 user, $11 levels. */
 export const CREATE: Statement = {
   name: 'content_create',
   isWrite: true,
   text: `
+    WITH room AS MATERIALIZED (
+      SELECT content_fits($2, '{}', $11::integer) AS fits
+    )
     SELECT outcome, new_id, new_version, ${instant('new_at')}
-      FROM content_create($1, $2, $3, $4::boolean, $5::text[], $6, $7, $8, $9, $10)`,
+      FROM (SELECT FROM room WHERE fits OFFSET 0) r
+     CROSS JOIN LATERAL content_create($1, $2, $3, $4::boolean, $5::text[], $6, $7, $8, $9, $10)
+    UNION ALL
+    SELECT 'too-deep', NULL, NULL, NULL FROM room WHERE NOT fits`,
 };
 
-/** $1 sources, $2 target, $3 user, $4 objects at most. */
+/** $1 sources, $2 target, $3 user, $4 objects at most, $5 levels. */
 export const COPY: Statement = {
   name: 'content_copy',
   isWrite: true,
-  text: `SELECT outcome, source, new_uid, new_id FROM content_copy($1::text[], $2, $3, $4::integer)`,
+  text: `
+    WITH room AS MATERIALIZED (
+      SELECT content_fits($2, $1::text[], $5::integer) AS fits
+    )
+    SELECT outcome, source, new_uid, new_id
+      FROM (SELECT FROM room WHERE fits OFFSET 0) r CROSS JOIN LATERAL content_copy($1::text[], $2, $3, $4::integer)
+    UNION ALL
+    SELECT 'too-deep', NULL, NULL, NULL FROM room WHERE NOT fits`,
 };
 
 /** Statements that ask the guard. */
@@ -139,7 +152,10 @@ export function guardedStatements({
                CASE WHEN may_go_on AND holds THEN content_remove(uids) END
           FROM decided`,
     },
-    /** $5 target. Answers for each source in turn: its uid, verdict, outcome, new id; an outcome that is not done stands in each row. */
+    /**
+     * $5 target, $6 levels. Answers for each source in turn: its uid, verdict, outcome, new id; an outcome that is not done stands in each
+     * row. What comes no deeper than it is always fits, and is not looked through.
+     */
     move: {
       name: 'content_move',
       isWrite: true,
@@ -153,9 +169,15 @@ export function guardedStatements({
         ), judged AS MATERIALIZED (
           SELECT uid, place, ${verdict('seen.uid')} AS verdict FROM seen
         ), decided AS MATERIALIZED (
-          SELECT FROM judged HAVING bool_and(${MAY_GO_ON}) AND count(*) = cardinality($1::text[])
+          SELECT array_agg(uid) AS uids FROM judged HAVING bool_and(${MAY_GO_ON}) AND count(*) = cardinality($1::text[])
+        ), room AS MATERIALIZED (
+          SELECT sinking = '{}' OR content_fits($5, sinking, $6::integer) AS fits
+            FROM (SELECT ARRAY(SELECT uid FROM unnest(uids) uid WHERE content_level(uid) <= content_level($5)) AS sinking
+                    FROM decided OFFSET 0) d
         ), changed AS MATERIALIZED (
-          SELECT c.* FROM (SELECT FROM decided OFFSET 0) d CROSS JOIN LATERAL content_move($1::text[], $5, $2) c
+          SELECT c.* FROM (SELECT FROM room WHERE fits OFFSET 0) r CROSS JOIN LATERAL content_move($1::text[], $5, $2) c
+          UNION ALL
+          SELECT 'too-deep', NULL, NULL FROM room WHERE NOT fits
         ), touched AS MATERIALIZED (
           SELECT ${changed('changed.source')} FROM changed WHERE outcome = 'done'
         )

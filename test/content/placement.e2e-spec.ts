@@ -1,4 +1,7 @@
+import { MAX_LEVELS } from '../../src/content/content.repository';
+import { SideTransaction } from '../support/side-transaction';
 import { startApp, type TestApp } from '../support/start-app';
+import { waitFor } from '../support/wait-for';
 import { ContentHttp, USERS } from './content-http';
 
 let app: TestApp;
@@ -166,3 +169,80 @@ describe.each(['@move', '@copy'])('%s', (view) => {
     expect((await alice.post(`/to/${view}`, { source: [] })).json).toEqual([]);
   });
 });
+
+describe('a tree of as many levels as it may have', () => {
+  /** Below a folder of its own at the root; ids are as long as they may be. */
+  async function chain(levels: number): Promise<string> {
+    let path = await alice.add('/', { '@type': 'Folder', id: `chain${++count}` });
+    const id = 'i'.repeat(255);
+    for (let level = 2; level <= levels; level++) path = await alice.add(path, { '@type': 'Folder', id });
+    return path;
+  }
+  const top = (path: string): string => `/${path.split('/')[1]}`;
+  const refused = { message: `The content tree has ${MAX_LEVELS} levels at most.`, type: 'BadRequest' };
+  let deepest: string;
+
+  beforeAll(async () => {
+    deepest = await chain(MAX_LEVELS);
+  });
+
+  it('has an address for each object and each view of it', async () => {
+    const { status, json } = await alice.get(`/++api++${deepest}?expand=breadcrumbs,navigation,types,actions`);
+    expect([status, json['@components'].breadcrumbs.items.length]).toEqual([200, MAX_LEVELS]);
+    expect((await alice.post(`/++api++${deepest}/@lock`)).status).toBe(200);
+    expect((await alice.delete(`/++api++${deepest}/@lock`)).status).toBe(200);
+  });
+
+  it.each(['Folder', 'Document'])('takes no %s below the last one', async (type) => {
+    const { status, json } = await alice.post(deepest, { '@type': type, id: 'more' });
+    expect([status, json]).toMatchObject([400, refused]);
+  });
+
+  it.each(['@move', '@copy'])('%s into it is refused, of all sources', async (view) => {
+    const page = await alice.add('/', { id: `page${++count}` });
+    const { path } = await tree();
+    const parent = deepest.slice(0, deepest.lastIndexOf('/'));
+    for (const source of [[page], [page, path]]) {
+      const { status, json } = await alice.post(`${deepest}/${view}`, { source });
+      expect([status, json]).toMatchObject([400, refused]);
+    }
+    const { status, json } = await alice.post(`${parent}/${view}`, { source: [page, path] });
+    expect([status, json]).toMatchObject([400, refused]);
+    expect((await alice.get(parent)).json.items_total).toBe(1);
+    // A tree of three levels, with a page on the last one, below one of three fewer.
+    const fitting = await chain(MAX_LEVELS - 3);
+    expect((await alice.post(`${fitting}/${view}`, { source: [path] })).status).toBe(200);
+    expect((await alice.delete(top(fitting))).status).toBe(204);
+  });
+
+  it('can be moved and copied sideways and upwards, and deleted', async () => {
+    const from = top(deepest);
+    const second = deepest.split('/').slice(0, 3).join('/');
+    const home = await alice.add('/', { '@type': 'Folder', id: `home${++count}` });
+    expect((await alice.post(`${home}/@move`, { source: [from] })).status).toBe(400);
+    expect((await alice.post(`${home}/@copy`, { source: [second] })).status).toBe(200);
+    expect((await alice.post(`${home}/@move`, { source: [second] })).status).toBe(200);
+    expect((await alice.delete(home)).status).toBe(204);
+  });
+
+  it('gets no deeper by changes that meet', async () => {
+    const half = await chain(MAX_LEVELS / 2);
+    const below = await alice.add(half, { '@type': 'Folder', id: 'below' });
+    const other = await chain(MAX_LEVELS / 2 - 1);
+    const gate = await SideTransaction.begin(app, `SELECT FROM content_object WHERE id = $1 FOR UPDATE`, [
+      top(other).slice(1),
+    ]);
+    // Into the first half, which leaves no level; the addition below it comes while the move waits for its source.
+    const moving = alice.post(`${below}/@move`, { source: [top(other)] });
+    await waitFor(() => gate.isWaitedFor());
+    const adding = alice.post(other, { '@type': 'Folder', id: 'more' });
+    await waitFor(async () => (await gate.waiters()).length > 0 && (await waitingForAGate()) === 1);
+    await gate.end('COMMIT');
+    expect((await moving).status).toBe(200);
+    const { status, json } = await adding;
+    expect([status, json]).toMatchObject([400, refused]);
+  });
+});
+
+const waitingForAGate = async (): Promise<number> =>
+  (await app.sql(`SELECT FROM pg_stat_activity WHERE wait_event = 'advisory' AND datname = current_database()`)).length;

@@ -12,6 +12,7 @@ import { SeenSignature1763000000011 } from './1763000000011-seen-signature.js';
 import { RevisionTransactionIndex1763000000012 } from './1763000000012-revision-transaction-index.js';
 import { LeaseFence1763000000013 } from './1763000000013-lease-fence.js';
 import { LeaseRisingFence1763000000014 } from './1763000000014-lease-rising-fence.js';
+import { ContentLevels1763000000015 } from './1763000000015-content-levels.js';
 
 /** Every migration, oldest first. Listed by hand: a glob would find nothing in a bundle and everything in a test run. */
 export const migrations = [
@@ -29,4 +30,5 @@ export const migrations = [
   RevisionTransactionIndex1763000000012,
   LeaseFence1763000000013,
   LeaseRisingFence1763000000014,
+  ContentLevels1763000000015,
 ];
