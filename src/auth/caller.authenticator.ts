@@ -45,7 +45,9 @@ export class CallerAuthenticator {
     @Inject(Settings) private readonly settings: Settings,
     @Inject(CREDENTIALS) credentials: Credentials,
   ) {
-    this.loginKey = createSecretKey(Buffer.from(credentials.jwtSecret, 'utf8'));
+    // Generated users are for loopback, and so are their tokens: a key of their own keeps them from users of the same names elsewhere.
+    const secret = settings.cmsUsers ? credentials.jwtSecret : `generated users ${credentials.jwtSecret}`;
+    this.loginKey = createSecretKey(Buffer.from(secret, 'utf8'));
   }
 
   /**

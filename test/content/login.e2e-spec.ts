@@ -305,3 +305,18 @@ describe('who a request is from', () => {
     expect((await nobody.with(forge({ exp: 1_000_000 })).get('/@breadcrumbs')).status).toBe(401);
   });
 });
+
+it('a token of a generated user is worth nothing where CMS_USERS names one of the same name', async () => {
+  const users = [{ name: 'alice', password: 'generated', role: 'manager' as const }];
+  const development = await startApp({}, app, { users });
+  try {
+    const { json } = await new ContentHttp(development.port).post('/@login', { login: 'alice', password: 'generated' });
+    const authorization = `Bearer ${json.token}`;
+    expect((await new ContentHttp(development.port, authorization).get('/@users/alice')).status).toBe(200);
+    expect((await nobody.with(authorization).get('/@users/alice')).status).toBe(401);
+    const configured = await bearerOf('alice');
+    expect((await new ContentHttp(development.port, configured).get('/@users/alice')).status).toBe(401);
+  } finally {
+    await development.close();
+  }
+});
