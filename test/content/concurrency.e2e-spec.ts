@@ -8,8 +8,10 @@ let anybody: ContentHttp;
 let people: ContentHttp[];
 
 beforeAll(async () => {
-  one = await startApp({ CMS_USERS: USERS });
-  other = await startApp({ CMS_USERS: USERS }, one);
+  // A connection for each of the 24 requests at once: those who wait for one are sent away after half a second.
+  const env = { CMS_USERS: USERS, DB_POOL_MAX: '16' };
+  one = await startApp(env);
+  other = await startApp(env, one);
   anybody = new ContentHttp(one.port);
   people = [anybody.as('alice'), new ContentHttp(other.port).as('bob')];
   // Passwords are hashed once, before anything races.

@@ -10,6 +10,7 @@ import { type Dispatcher } from '../../src/http/dispatcher';
 import { registerSurfaceRoutes } from '../../src/http/register-routes';
 import { type Route } from '../../src/http/route-table';
 import { Needs, SurfaceController } from '../../src/http/surface-controller.decorator';
+import { SideTransaction } from '../support/side-transaction';
 import { startApp, type TestApp } from '../support/start-app';
 import { waitFor } from '../support/wait-for';
 import { ContentHttp, USERS } from './content-http';
@@ -137,18 +138,19 @@ it('a lock stands against moving its object, not against what is around it', asy
 it('a lock that is granted while a change waits for the row counts', async () => {
   const { json } = await alice.post('/', { '@type': 'Document', id: 'raced' });
   const uid = json.UID as string;
-  await app.sql('BEGIN');
-  await app.sql('SELECT FROM content_object WHERE uid = $1 FOR UPDATE', [uid]);
-  await app.sql(`INSERT INTO test_lock VALUES ($1, 'T')`, [uid]);
+  await alice.add('/', { '@type': 'Folder', id: 'elsewhere' });
+  const granting = await SideTransaction.begin(app, 'SELECT FROM content_object WHERE uid = $1 FOR UPDATE', [uid]);
+  await granting.query(`INSERT INTO test_lock VALUES ($1, 'T')`, [uid]);
   const changes = [
     alice.patch('/raced', { title: 'x' }),
     alice.delete('/raced'),
-    alice.post('/target/@move', { source: '/raced' }),
+    alice.post('/elsewhere/@move', { source: '/raced' }),
   ];
-  // Not from pg_stat_activity, which a transaction reads once and then remembers.
-  const waiting = (): Promise<unknown[]> => app.sql('SELECT FROM pg_locks WHERE NOT granted');
+  // Some wait for the row, some for those before them.
+  const waiting = (): Promise<unknown[]> =>
+    app.sql(`SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`);
   await waitFor(async () => (await waiting()).length === changes.length);
-  await app.sql('COMMIT');
+  await granting.end('COMMIT');
   expect((await Promise.all(changes)).map(({ status }) => status)).toEqual([423, 423, 423]);
 });
 
