@@ -1,5 +1,3 @@
-import { once } from 'node:events';
-import { createServer, type AddressInfo } from 'node:net';
 import {
   AppConfigurationClient,
   type ConfigurationSetting,
@@ -25,6 +23,7 @@ import {
   FeatureManager,
   type IFeatureFilter,
 } from '@microsoft/feature-management';
+import { freePort } from '../faults/harness/ports';
 import { startApp, type TestApp } from '../support/start-app';
 import { waitFor } from '../support/wait-for';
 
@@ -572,13 +571,3 @@ describe('values with a meaning for clients', () => {
     expect(isFeatureFlag(read)).toBe(false);
   });
 });
-
-/** A port that nobody listens on, for a service that has to come back to it. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}

@@ -66,7 +66,6 @@ describe.each(GENERATIONS)('@azure/app-configuration $name', ({ sdk, apiVersion,
   };
 
   it('creates a snapshot and need not wait for it', async () => {
-    const startedAt = performance.now();
     const created = await client.beginCreateSnapshotAndWait({
       name,
       filters: [{ keyFilter: 'app/*' }, { keyFilter: 'app/000', labelFilter: 'prod', tagsFilter: ['env=prod'] }],
@@ -89,8 +88,8 @@ describe.each(GENERATIONS)('@azure/app-configuration $name', ({ sdk, apiVersion,
       ...(hasDescription ? { description: 'why' } : {}),
     });
     expect(created.createdOn).toBeInstanceOf(Date);
-    expect(targets).toContain('GET /operations');
-    expect(performance.now() - startedAt).toBeLessThan(9000);
+    // The first answer is that it is done; for another one the SDK would wait.
+    expect(targets.filter((target) => target === 'GET /operations')).toHaveLength(1);
   });
 
   it('reads it', async () => {
