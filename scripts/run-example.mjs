@@ -15,8 +15,8 @@ import { AppConfigurationClient } from '@azure/app-configuration';
 import { buildIfStale } from './build-if-stale.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-/** Seconds for everything on two cores; a hang shall not hold up whoever waits for the result. */
-const TOTAL_SECONDS = 90;
+/** Seconds for everything, ten times what two idle cores need; a hang shall not hold up whoever waits for the result. */
+const TOTAL_SECONDS = 180;
 /** SIGTERM: two seconds of notice to load balancers, then at most ten for requests under way. */
 const STOP_SECONDS = 15;
 /** Fewer than the service has database connections, so that none is told to come back later. */
@@ -121,7 +121,10 @@ async function writeUntilKilled({ connectionString, child, exited }) {
         await client.setConfigurationSetting({ key, value: String(number) });
       } catch (error) {
         if (isKilled) return;
-        throw error;
+        if (error.statusCode !== 503) throw error;
+        // It is to come again, for the machine is busy; the same number is as good then, whatever became of the first.
+        number--;
+        continue;
       }
       written.set(key, { acknowledged: number, sent: number });
       if (++count === WRITES_BEFORE_THE_KILL) {

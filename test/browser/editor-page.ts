@@ -35,7 +35,7 @@ export class ExampleServer {
     const child = spawn(process.execPath, [join(EXAMPLE, 'serve.mjs'), '0'], { stdio: ['ignore', 'pipe', 'inherit'] });
     let printed = '';
     child.stdout.on('data', (chunk: Buffer) => (printed += chunk.toString()));
-    await waitFor(() => /^open \S+$/m.test(printed));
+    await waitFor(() => /^open \S+$/m.test(printed), 30_000);
     return new ExampleServer(child, /^open (\S+)$/m.exec(printed)![1]!);
   }
 
