@@ -5,9 +5,15 @@ import { Deployment } from '../harness/deployment';
 import { type JournalRow, digestOf, toJournal } from '../harness/journal';
 import { LockClient } from '../harness/lock-client';
 import { LockLoad } from '../harness/lock-load';
-import { until } from '../harness/wait';
+import { stoodStillBetween, until } from '../harness/wait';
 
 const microseconds = (text: string): number => Date.parse(`${text.slice(0, 19)}Z`) * 1000 + Number(text.slice(20, 26));
+
+/** How long it is from one moment of the database's clock, which is this machine's, to another, but for when all stood still. */
+const awake = (from: number, to: number): number => {
+  const here = (at: number): number => at / 1000 - performance.timeOrigin;
+  return to - from - 1000 * stoodStillBetween(here(from), here(to));
+};
 
 /** The longest that a lock was free while somebody waited for it, by the database's clock, in milliseconds. */
 function longestIdle(rows: readonly JournalRow[], resource: string): number {
@@ -22,7 +28,7 @@ function longestIdle(rows: readonly JournalRow[], resource: string): number {
     // A line that formed on a free lock, or one that was left by all, starts the clock anew.
     if (kind === 'release') freeSince = line.size > 0 ? microseconds(at) : null;
     if (kind === 'grant') {
-      if (freeSince !== null) longest = Math.max(longest, microseconds(grantedAt!) - freeSince);
+      if (freeSince !== null) longest = Math.max(longest, awake(freeSince, microseconds(grantedAt!)));
       freeSince = null;
     }
   }

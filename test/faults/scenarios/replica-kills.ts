@@ -5,7 +5,7 @@ import { Deployment } from '../harness/deployment';
 import { type KeyValueOperation } from '../harness/history';
 import { KeyValueLoad } from '../harness/key-value-load';
 import { TcpProxy } from '../harness/tcp-proxy';
-import { until } from '../harness/wait';
+import { momentOf, stoodStillBetween, until } from '../harness/wait';
 
 /**
  * A history with one read made stale: it tells a value that was replaced before the read was asked for, which no register does.
@@ -107,6 +107,8 @@ export const replicaKills: FaultTest = {
       ({ outcome, replica, call_ns: call, ret_ns: ret }) =>
         outcome !== 'ok' &&
         replica !== 'replica-3' &&
+        // Where the whole machine did, whoever waited for the database waited too long.
+        stoodStillBetween(momentOf(call), momentOf(ret)) === 0 &&
         !faulty.some((fault) => fault.replica === replica && ret >= fault.from && call <= fault.to),
     );
     findings.atLeast('replicas killed', kills, kills);
