@@ -13,8 +13,6 @@ import { waitFor } from '../support/wait-for';
 const CANCELLED = 1;
 const UNAVAILABLE = 14;
 
-const PATIENCE_MS = 30_000;
-
 // The service refuses the run's own server, which flushes nothing.
 let postgres: EmbeddedPostgres;
 let postgresDir: string;
@@ -68,7 +66,7 @@ it('picks a free port for GRPC_PORT=0, prints it, and logs each call in one line
       .split('\n')
       .filter((line) => line.includes(`"${target}"`))
       .map((line) => JSON.parse(line) as object);
-  await waitFor(() => lines('/no/method').length > 0, PATIENCE_MS);
+  await waitFor(() => lines('/no/method').length > 0);
   expect(lines('/dapr.proto.runtime.v1.Dapr/TryLockAlpha1')).toMatchObject([
     { level: 'info', requestId: expect.any(String), method: 'gRPC', status: 0, address: '127.0.0.1' },
   ]);
@@ -108,12 +106,12 @@ it('shares one port among workers, also after one was killed', async () => {
     readFileSync(`/proc/${service.pid}/task/${service.pid}/children`, 'utf8').trim().split(' ').map(Number);
   const [first] = children();
   process.kill(first!, 'SIGKILL');
-  await waitFor(() => children().length === 2 && !children().includes(first!), PATIENCE_MS);
+  await waitFor(() => children().length === 2 && !children().includes(first!));
   // Connections take turns: of this many, the new worker has some.
   await waitFor(async () => {
     const outcomes = await Promise.all(Array.from({ length: 8 }, () => connect(grpcPort).tryLock('one', 'late')));
     return outcomes.every(({ code }) => code === 0);
-  }, PATIENCE_MS);
+  });
   service.signal('SIGTERM');
   expect(await service.exit()).toBe(0);
 });
@@ -155,7 +153,7 @@ it('cuts off what is left at the end of the grace time', async () => {
   await waitFor(async () => (await database.query(waiting)).rowCount === 1);
   const exited = service.stop();
   expect([CANCELLED, UNAVAILABLE]).toContain((await underWay).code);
-  await waitFor(() => service.stderr.includes('requests were cut off'), PATIENCE_MS);
+  await waitFor(() => service.stderr.includes('requests were cut off'));
   await database.query('ROLLBACK');
   expect(await exited).toBe(0);
 });
@@ -181,6 +179,6 @@ it('shows new connections a renewed certificate after SIGHUP', async () => {
   expect(await shown()).toEqual({ fingerprint: first, protocol: 'h2' });
   const renewed = put('renewed');
   service.signal('SIGHUP');
-  await waitFor(async () => (await shown()).fingerprint === renewed, PATIENCE_MS);
+  await waitFor(async () => (await shown()).fingerprint === renewed);
   expect(await service.stop()).toBe(0);
 });
