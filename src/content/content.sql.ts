@@ -77,14 +77,7 @@ export const CREATE: Statement = {
 export const COPY: Statement = {
   name: 'content_copy',
   isWrite: true,
-  text: `
-    WITH room AS MATERIALIZED (
-      SELECT content_fits($2, $1::text[], $5::integer) AS fits
-    )
-    SELECT outcome, source, new_uid, new_id
-      FROM (SELECT FROM room WHERE fits OFFSET 0) r CROSS JOIN LATERAL content_copy($1::text[], $2, $3, $4::integer)
-    UNION ALL
-    SELECT 'too-deep', NULL, NULL, NULL FROM room WHERE NOT fits`,
+  text: `SELECT outcome, source, new_uid, new_id FROM content_copy($1::text[], $2, $3, $4::integer, $5::integer)`,
 };
 
 /** Statements that ask the guard. */

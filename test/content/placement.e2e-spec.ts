@@ -225,6 +225,39 @@ describe('a tree of as many levels as it may have', () => {
     expect((await alice.delete(home)).status).toBe(204);
   });
 
+  it('is copied into itself as it was, whatever its other copies bring there', async () => {
+    const last = await chain(4);
+    const ids = last.split('/').slice(1);
+    const source = ids.map((_, index) => `/${ids.slice(0, ids.length - index).join('/')}`);
+    expect((await alice.post(`${last}/@copy`, { source })).status).toBe(200);
+    const made = await app.sql<{ level: number }>(
+      `WITH RECURSIVE below (uid, level) AS (
+         SELECT uid, 0 FROM content_object WHERE id = $1
+         UNION ALL
+         SELECT c.uid, b.level + 1 FROM below b JOIN content_object c ON c.parent_uid = b.uid)
+       SELECT level FROM below WHERE level > 3`,
+      [ids[0]],
+    );
+    // Chains of 1, 2, 3 and 4.
+    expect(made.map(({ level }) => level).sort()).toEqual([4, 4, 4, 4, 5, 5, 5, 6, 6, 7]);
+  });
+
+  it('gets no deeper by a copy whose source grows meanwhile', async () => {
+    const target = await chain(MAX_LEVELS - 1);
+    const { path } = await tree();
+    const source = `${path}/inner/page`;
+    expect((await alice.delete(source)).status).toBe(204);
+    const gate = await SideTransaction.begin(app, `SELECT FROM content_object WHERE uid = $1 FOR UPDATE`, [
+      (await anybody.get(target)).json.UID,
+    ]);
+    const copying = alice.post(`${target}/@copy`, { source: `${path}/inner` });
+    await waitFor(() => gate.isWaitedFor());
+    await alice.add(`${path}/inner`, { id: 'more' });
+    await gate.end('COMMIT');
+    const { status, json } = await copying;
+    expect([status, json]).toMatchObject([400, refused]);
+  });
+
   it('gets no deeper by changes that meet', async () => {
     const half = await chain(MAX_LEVELS / 2);
     const below = await alice.add(half, { '@type': 'Folder', id: 'below' });
