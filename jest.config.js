@@ -15,6 +15,8 @@ const withDatabase = {
 
 module.exports = {
   maxWorkers: 2,
+  // The module registry of each suite stays behind in its worker: beyond this a new worker is less work than the old one's memory.
+  workerIdleMemoryLimit: '500MB',
   // For hangs alone: longer than what waits in a test, on a machine that is busy with others.
   testTimeout: 120_000,
   projects: [
