@@ -1,22 +1,13 @@
 import { type MigrationInterface, type QueryRunner } from 'typeorm';
 
-const ROOT = '00000000000000000000000000000001';
-/** Any fixed number that no other lock of ours has. */
-const LEVELS_LOCK = '4841230198563203';
-
 /**
- * How deep an object lies, and whether others fit below it. A level that somebody counted must not change before they are done: moves alone
- * change levels, so they keep each other and whatever counts out.
+ * How deep an object lies, and whether others fit below it. Nobody is kept from changing what was counted: the bound is there so that
+ * nothing costs more and more, and changes that meet can pass it by what was added meanwhile, which would make all others wait.
  */
 export class ContentLevels1763000000015 implements MigrationInterface {
   name = 'ContentLevels1763000000015';
 
   async up(runner: QueryRunner): Promise<void> {
-    await runner.query(`
-      CREATE OR REPLACE FUNCTION content_move_gate() RETURNS integer LANGUAGE sql VOLATILE AS $$
-        SELECT pg_advisory_xact_lock(${LEVELS_LOCK});
-        SELECT 1 FROM content_object WHERE uid = '${ROOT}' FOR NO KEY UPDATE
-      $$`);
     // Of the root 0. Volatile, as the next one: it sees what was committed before it began, not before the statement around it did.
     await runner.query(`
       CREATE FUNCTION content_level(p_uid text) RETURNS integer LANGUAGE sql VOLATILE AS $$
@@ -32,7 +23,6 @@ export class ContentLevels1763000000015 implements MigrationInterface {
       DECLARE
         room integer;
       BEGIN
-        PERFORM pg_advisory_xact_lock_shared(${LEVELS_LOCK});
         room := p_max - content_level(p_parent);
         RETURN (cardinality(p_tops) > 0 OR room > 0) AND NOT EXISTS (
           WITH RECURSIVE below (uid, level) AS (
@@ -51,41 +41,40 @@ export class ContentLevels1763000000015 implements MigrationInterface {
       CREATE FUNCTION content_copy(p_sources text[], p_target text, p_user text, p_max_objects integer, p_max_levels integer)
       RETURNS TABLE (outcome text, source text, new_uid text, new_id text) LANGUAGE plpgsql AS $$
       DECLARE
-        nth integer;
         places integer[];
         levels integer[];
         olds text[];
+        froms text[];
         news text[];
         parents text[];
         refusal text;
+        kept integer;
         top text;
         chosen text;
       BEGIN
-        PERFORM pg_advisory_xact_lock_shared(${LEVELS_LOCK});
         PERFORM FROM content_object WHERE uid = p_target FOR NO KEY UPDATE;
         IF NOT FOUND THEN
           RETURN QUERY SELECT 'gone', NULL::text, NULL::text, NULL::text;
           RETURN;
         END IF;
-        FOR nth IN 1 .. cardinality(p_sources) LOOP
-          -- Kept until the copy is made.
-          PERFORM FROM content_object o WHERE o.uid = p_sources[nth] FOR KEY SHARE;
-          IF NOT FOUND THEN
-            RETURN QUERY SELECT 'source-gone', NULL::text, NULL::text, NULL::text;
-            RETURN;
-          END IF;
-        END LOOP;
-        WITH RECURSIVE tree (place, level, old, new, new_parent) AS (
-          SELECT s.place::integer, 1, s.uid COLLATE "C", replace(gen_random_uuid()::text, '-', ''), p_target
+        WITH RECURSIVE tree (place, level, old, old_parent, new, new_parent) AS (
+          SELECT s.place::integer, 1, s.uid COLLATE "C", NULL COLLATE "C", replace(gen_random_uuid()::text, '-', ''), p_target
             FROM unnest(p_sources) WITH ORDINALITY s (uid, place)
           UNION ALL
-          SELECT t.place, t.level + 1, c.uid, replace(gen_random_uuid()::text, '-', ''), t.new
+          SELECT t.place, t.level + 1, c.uid, c.parent_uid, replace(gen_random_uuid()::text, '-', ''), t.new
             FROM tree t JOIN content_object c ON c.parent_uid = t.old)
-        SELECT array_agg(t.place), array_agg(level), array_agg(old), array_agg(new), array_agg(new_parent),
+        SELECT array_agg(t.place), array_agg(level), array_agg(old), array_agg(old_parent), array_agg(new), array_agg(new_parent),
                CASE WHEN count(*) > p_max_objects THEN 'too-many'
                     WHEN max(level) > p_max_levels - content_level(p_target) THEN 'too-deep' END
-          INTO places, levels, olds, news, parents, refusal
+          INTO places, levels, olds, froms, news, parents, refusal
           FROM (SELECT * FROM tree LIMIT p_max_objects + 1) t;
+        IF refusal IS NULL THEN
+          -- Kept until the copy is made, each where it was found.
+          PERFORM FROM unnest(olds, froms) n (old, "from") JOIN content_object o ON o.uid = n.old
+            WHERE n."from" IS NULL OR o.parent_uid = n."from" FOR KEY SHARE OF o;
+          GET DIAGNOSTICS kept = ROW_COUNT;
+          IF kept < cardinality(olds) THEN refusal := 'source-gone'; END IF;
+        END IF;
         IF refusal IS NOT NULL THEN
           RETURN QUERY SELECT refusal, NULL::text, NULL::text, NULL::text;
           RETURN;
@@ -116,9 +105,5 @@ export class ContentLevels1763000000015 implements MigrationInterface {
 
   async down(runner: QueryRunner): Promise<void> {
     await runner.query(`DROP FUNCTION content_fits, content_level, content_copy(text[], text, text, integer, integer)`);
-    await runner.query(`
-      CREATE OR REPLACE FUNCTION content_move_gate() RETURNS integer LANGUAGE sql VOLATILE AS $$
-        SELECT 1 FROM content_object WHERE uid = '${ROOT}' FOR NO KEY UPDATE
-      $$`);
   }
 }
