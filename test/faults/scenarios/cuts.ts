@@ -139,9 +139,9 @@ export async function cutConnections(context: Context, rounds: number): Promise<
   context.history = [...history, ...grants];
   const stored = await deployment.sql<StoredRevision>(STORED_REVISIONS);
   // A repeated request gets the same grant for as long as that is held (native API, section 1): only what was granted before the release
-  // of the first counts.
+  // of the first counts. A key is stored with the name of its caller behind it.
   const granted = await deployment.sql<{ key: string; fences: string[] }>(`
-    SELECT g.idempotency_key AS key, array_agg(g.fence::text ORDER BY g.id) AS fences
+    SELECT split_part(g.idempotency_key, ' ', 1) AS key, array_agg(g.fence::text ORDER BY g.id) AS fences
       FROM faults_journal g
      WHERE g.kind = 'grant' AND g.idempotency_key IS NOT NULL
        AND NOT EXISTS (SELECT FROM faults_journal r WHERE r.digest = g.digest AND r.kind = 'release' AND r.id < g.id)
