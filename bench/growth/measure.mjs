@@ -79,7 +79,7 @@ async function look(store, operation) {
     await repeat((index) => runSql(store, operation, index), WARM_UP, 2000);
     for (let index = 0; index < subjects.length; index += subjects.length / 10) {
       const { statement, values } = operation.sql(subjects[index], store);
-      const buffers = await buffersRead(client, operation, statement, values);
+      const buffers = await buffersRead(client, statement.text, values);
       result.buffers = Math.max(result.buffers, buffers);
     }
   } catch (error) {
@@ -138,31 +138,25 @@ async function runHttp(http, port, { target, headers }) {
   return startedAt;
 }
 
-const literal = (client, value) =>
-  Array.isArray(value)
-    ? `ARRAY[${value.map((one) => literal(client, one))}]::text[]`
-    : client.escapeLiteral(String(value));
+function literal(client, value) {
+  if (Array.isArray(value)) return `ARRAY[${value.map((one) => literal(client, one))}]::text[]`;
+  return value === null ? 'NULL' : client.escapeLiteral(String(value));
+}
 const argumentList = (client, values) =>
   values.length === 0 ? '' : `(${values.map((value) => literal(client, value)).join(', ')})`;
 
-/** A prepared statement shows the plan that its connection keeps; one without a name is planned for its values, as in the service. */
-async function buffersRead(client, { isWrite }, { name, text }, values) {
-  if (isWrite) return explainedAndUndone(client, text, values);
-  if (name === '') return explain(client, text, values);
-  return explain(client, `EXECUTE "${name}"${argumentList(client, values)}`, []);
-}
-
-async function explain(client, text, values) {
-  const { rows } = await client.query(`EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) ${text}`, values);
-  return buffersOf(rows[0]['QUERY PLAN'][0].Plan);
-}
-
-async function explainedAndUndone(client, text, values) {
+/** By the plan of a prepared statement: with the session's plan_cache_mode the service gets it for every statement, named or not. */
+async function buffersRead(client, text, values) {
+  await client.query(`PREPARE looked_at AS ${text}`);
   await client.query('BEGIN');
   try {
-    return await explain(client, text, values);
+    const { rows } = await client.query(
+      `EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) EXECUTE looked_at ${argumentList(client, values)}`,
+    );
+    return buffersOf(rows[0]['QUERY PLAN'][0].Plan);
   } finally {
     await client.query('ROLLBACK');
+    await client.query('DEALLOCATE looked_at');
   }
 }
 

@@ -76,7 +76,7 @@ export function matches(column: string, filter: StringFilter, values: Values): s
  * columns also where there is no position: a kept plan takes `>=` and `<` on one column for a narrow range, which it may read as a
  * whole and sort, however much begins with the prefix.
  */
-function keysAfter(table: string, filter: StringFilter, after: KeyValueCursor | null, values: Values): string[] {
+export function keysAfter(table: string, filter: StringFilter, after: KeyValueCursor | null, values: Values): string[] {
   const position = (comparison: string, key: string, label: string): string =>
     `(${table}.key, ${table}.label) ${comparison} (${values.add(key)}, ${values.add(label)})`;
   const behind = after ? [position('>', after.key, after.label)] : [];
