@@ -103,6 +103,13 @@ export const where = (conditions: readonly string[]): string =>
 const instant = (ms: number, values: Values): string => `${values.add(new Date(ms).toISOString())}::timestamptz`;
 
 /**
+ * Whether there is any history from before an instant, which the plan asks once, before it walks past key-values without a state then.
+ * From the instant backwards: the oldest entries of the index may be those that a purge has left dead.
+ */
+const hasHistoryBefore = (before: string): string =>
+  `(SELECT true FROM key_value_revision e WHERE e.last_modified < ${before} ORDER BY e.last_modified DESC LIMIT 1)`;
+
+/**
  * The state at an instant: one index probe per key-value, whatever the length of its history. Tombstoned rows of `key_value` are
  * walked too, for they may have been alive then.
  */
@@ -117,9 +124,11 @@ const stateBefore = (before: string): string => `
 export function listPage(filter: KeyValueFilter, after: KeyValueCursor | null): Prepared {
   const values = new Values();
   const row = filter.before === null ? 'k' : 'v';
-  const source = filter.before === null ? '' : stateBefore(instant(filter.before, values));
+  const before = filter.before === null ? null : instant(filter.before, values);
+  const source = before === null ? '' : stateBefore(before);
   const conditions = [
     `NOT ${row}.deleted`,
+    ...(before === null ? [] : [hasHistoryBefore(before)]),
     ...keysAfter('k', filter.key, after, values),
     ...matches('k.label', filter.label, values),
     ...hasTags(`${row}.tags`, filter.tags, values),
@@ -145,9 +154,12 @@ export function listNames(
   if (before === null) conditions.push('NOT k.deleted');
   else {
     const end = instant(before, values);
-    conditions.push(`(SELECT NOT r.deleted FROM key_value_revision r
-                       WHERE r.key = k.key AND r.label = k.label AND r.last_modified < ${end}
-                       ORDER BY r.last_modified DESC LIMIT 1)`);
+    conditions.push(
+      hasHistoryBefore(end),
+      `(SELECT NOT r.deleted FROM key_value_revision r
+         WHERE r.key = k.key AND r.label = k.label AND r.last_modified < ${end}
+         ORDER BY r.last_modified DESC LIMIT 1)`,
+    );
   }
   const next = (more: string[]): string => `
     SELECT k.${column} FROM key_value k ${where([...conditions, ...more])} ORDER BY k.${column} LIMIT 1`;
@@ -169,7 +181,10 @@ function revisionConditions(filter: KeyValueFilter, after: KeyValueCursor | null
     ...matches('r.label', filter.label, values),
     ...hasTags('r.tags', filter.tags, values),
   ];
-  if (filter.before !== null) conditions.push(`r.last_modified < ${instant(filter.before, values)}`);
+  if (filter.before !== null) {
+    const end = instant(filter.before, values);
+    conditions.push(`r.last_modified < ${end}`, hasHistoryBefore(end));
+  }
   return conditions;
 }
 

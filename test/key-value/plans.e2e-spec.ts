@@ -4,6 +4,7 @@ import {
   type KeyValueFilter,
   listNames,
   listPage,
+  listRevisionRange,
   listRevisions,
   type Prepared,
 } from '../../src/key-value/key-value-list.sql';
@@ -110,6 +111,8 @@ const NARROW: StringFilter = { kind: 'prefix', value: 'app-30' };
 const DEEP = { key: 'app-3000', label: 'label-3' };
 const DEEP_REVISION = { ...DEEP, revision: '40000' };
 const PAST = START + 2.5 * HOUR_MS;
+/** Before the first of all changes. */
+const BEFORE_ALL = START;
 const filter = (conditions: Partial<KeyValueFilter>): KeyValueFilter => ({
   key: ANY,
   label: ANY,
@@ -159,6 +162,22 @@ it.each<[string, number, Prepared]>([
   ['the revisions of one key', 20, listRevisions(filter({ key: exactly(DEEP.key), label: exactly(DEEP.label) }), null)],
   ['the first page of revisions', PAGE_BLOCKS, listRevisions(filter({ key: WIDE }), null)],
   ['a deep page of revisions', PAGE_BLOCKS, listRevisions(filter({ key: WIDE }), DEEP_REVISION)],
+  ['a page before there was anything', 5, listPage(filter({ before: BEFORE_ALL }), null)],
+  ['a deep page before there was anything', 5, listPage(filter({ key: WIDE, before: BEFORE_ALL }), DEEP)],
+  ['the labels before there were any', 5, listNames('label', ANY, null, BEFORE_ALL)],
+  ['the names of keys before there were any', 5, listNames('key', WIDE, null, BEFORE_ALL)],
+  ['revisions before there were any', 5, listRevisions(filter({ key: WIDE, before: BEFORE_ALL }), null)],
+  // The rows of a page are asked for in two ways, and so is whether there was anything; and the time of the position.
+  [
+    'a deep page of revisions before there were any',
+    15,
+    listRevisions(filter({ key: WIDE, before: BEFORE_ALL }), DEEP_REVISION),
+  ],
+  [
+    'a range of revisions before there were any',
+    10,
+    listRevisionRange(filter({ key: WIDE, before: BEFORE_ALL }), { first: 0, last: 9 }),
+  ],
   ['whether anything has changed', 20, { statement: STORE_CHANGES, values: ['9223372036854775807'] }],
 ])('reads %s without reading more than %d blocks', async (_, most, prepared) => {
   const { blocks, nodes } = await look(prepared);
