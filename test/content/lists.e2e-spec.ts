@@ -186,6 +186,21 @@ describe('a folder of 10,000', () => {
     expect(Math.min(...counts)).toBeLessThan(50);
   });
 
+  it('is not ordered among a megabyte of ids that it has not', async () => {
+    const subset_ids = Array.from({ length: 250_000 }, () => 'x');
+    const { status, json } = await alice.patch(path, { ordering: { obj_id: 'n1', delta: 1, subset_ids } });
+    expect([status, json.message]).toEqual([400, 'Client/server ordering mismatch']);
+  });
+
+  it('is ordered among all of its children, named', async () => {
+    const subset_ids: string[] = [];
+    for (let start = 0; start < 11_000; start += 1000)
+      subset_ids.push(...(await idsOf(`${path}?b_start=${start}&b_size=1000`)));
+    const ordering = { obj_id: subset_ids.at(-1), delta: 'top', subset_ids };
+    expect((await alice.patch(path, { ordering })).status).toBe(204);
+    expect((await idsOf(path)).slice(0, 2)).toEqual([subset_ids.at(-1), subset_ids[0]]);
+  });
+
   it('is deleted as a whole', async () => {
     expect((await alice.delete(path)).status).toBe(204);
     expect(await app.sql(`SELECT FROM content_object WHERE title = 'same title'`)).toEqual([]);

@@ -144,6 +144,16 @@ describe('PATCH', () => {
     expect((await anybody.get(other)).json.title).toBe('Other');
   });
 
+  it('changes every field of an object that has 50,000', async () => {
+    const fields = (value: number): Record<string, number> =>
+      Object.fromEntries(Array.from({ length: 50_000 }, (_, index) => [`f${index}`, value]));
+    const path = await alice.add('/', { title: 'Wide', ...fields(1), kept: true });
+    expect((await alice.patch(path, { ...fields(2), f0: null })).status).toBe(204);
+    const { json } = await anybody.get(path);
+    expect(json).toMatchObject({ title: 'Wide', kept: true, f1: 2, f49999: 2 });
+    expect('f0' in json).toBe(false);
+  });
+
   it('takes an empty form for no change at all', async () => {
     const path = await alice.add('/', { title: 'Refreshed' });
     const before = await anybody.get(path);

@@ -13,6 +13,7 @@ import { RevisionTransactionIndex1763000000012 } from './1763000000012-revision-
 import { LeaseFence1763000000013 } from './1763000000013-lease-fence.js';
 import { LeaseRisingFence1763000000014 } from './1763000000014-lease-rising-fence.js';
 import { ContentLevels1763000000015 } from './1763000000015-content-levels.js';
+import { ContentCosts1763000000016 } from './1763000000016-content-costs.js';
 
 /** Every migration, oldest first. Listed by hand: a glob would find nothing in a bundle and everything in a test run. */
 export const migrations = [
@@ -31,4 +32,5 @@ export const migrations = [
   LeaseFence1763000000013,
   LeaseRisingFence1763000000014,
   ContentLevels1763000000015,
+  ContentCosts1763000000016,
 ];
