@@ -27,7 +27,7 @@ export interface Located {
 }
 
 export interface CreateResult {
-  readonly outcome: 'done' | 'gone' | 'id-taken' | 'uid-taken' | 'too-deep';
+  readonly outcome: 'done' | 'gone' | 'id-taken' | 'uid-taken' | 'too-deep' | 'too-large';
   readonly object: ContentObject | null;
 }
 
@@ -64,7 +64,7 @@ export interface CopiedObject {
 /** `If-Match` as the statements take it: versions as decimal text, null for any. */
 export type Versions = readonly string[] | null;
 
-/** Bytes of all free fields of one object as they are stored; a body alone cannot be larger, but changes could add up. */
+/** Bytes of all free fields of one object as they are stored: changes could add up, and `1e20` in a body is stored as 21 digits. */
 export const MAX_FIELDS_BYTES = 2048 * 1024;
 /** Objects that one copy makes, those below its sources included; more would not end within a statement's time. */
 export const MAX_COPIED_OBJECTS = 5_000;
@@ -136,6 +136,8 @@ export class ContentRepository extends Repository<ContentObjectEntity> {
     user: string,
   ): Promise<CreateResult> {
     const { type, title, description, fields } = content;
+    const storedFields = toStoredFields(fields);
+    if (Buffer.byteLength(storedFields) > MAX_FIELDS_BYTES) return { outcome: 'too-large', object: null };
     const [row] = await this.database.query(CREATE, [
       uid,
       parent.uid,
@@ -145,7 +147,7 @@ export class ContentRepository extends Repository<ContentObjectEntity> {
       type,
       toStoredText(title),
       toStoredText(description),
-      toStoredFields(fields),
+      storedFields,
       user,
       MAX_LEVELS,
     ]);

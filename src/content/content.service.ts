@@ -78,7 +78,7 @@ export class ContentService {
     return this.repository.listFullChildren(folder, start, size);
   }
 
-  /** @throws 400, 403 or 404 */
+  /** @throws 400, 403, 404 or 413 */
   async add(
     path: readonly string[],
     content: NewContentRequest,
@@ -101,6 +101,8 @@ export class ContentService {
         throw badRequest(`The UID ${uid} is already in use.`);
       case 'too-deep':
         throw tooDeep();
+      case 'too-large':
+        throw payloadTooLarge();
     }
   }
 

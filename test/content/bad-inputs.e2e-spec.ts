@@ -123,6 +123,17 @@ it('fields of many changes together have a bound', async () => {
   expect((await alice.patch(path, { a: null, c: part })).status).toBe(204);
 });
 
+it('fields of one body have the same bound, as they are stored', async () => {
+  // Four characters that are twenty-one digits.
+  const numbers = (count: number): string =>
+    `{"@type":"Document","id":"numbers","a":[${Array.from({ length: count }, () => '1e20').join(',')}]}`;
+  const { status, json } = await alice.post('/f', numbers(200_000));
+  expect([status, json.type]).toEqual([413, 'RequestEntityTooLarge']);
+  expect((await alice.get('/f/numbers')).status).toBe(404);
+  expect((await alice.post('/f', numbers(90_000))).status).toBe(201);
+  expect((await alice.patch('/f/numbers', { b: 1 })).status).toBe(204);
+});
+
 describe('conditions', () => {
   it('a GET has a strong tag that follows what is shown, and 304 for it', async () => {
     const path = await alice.add('/', { '@type': 'Folder', id: 'cond' });
