@@ -95,24 +95,26 @@ export const COUNT_HELD: Statement = {
     SELECT count(*) FROM (SELECT FROM content_lock WHERE expires_at > clock_timestamp() LIMIT $1::integer) held`,
 };
 
-/** $1 prefix of the path, $2 holder or null, $3 uid behind which to go on, $4 how many at most. */
+/**
+ * $1 prefix of the path, $2 holder or null, $3 uid behind which to go on, $4 how many at most. The locks are walked in the order of the
+ * answer, each up to the root, and no further than the page goes.
+ */
 export const LIST: Statement = {
   name: 'content_lock_list',
   isWrite: false,
   text: `
-    WITH RECURSIVE held AS MATERIALIZED (
-      SELECT * FROM content_lock
-       WHERE expires_at > clock_timestamp() AND uid > $3 AND ($2::text IS NULL OR holder = $2::text)
-    ), above (uid, parent_uid, path) AS (
-      SELECT o.uid, o.parent_uid, CASE WHEN o.parent_uid IS NULL THEN '/' ELSE '/' || o.id END
-        FROM held JOIN content_object o USING (uid)
-      UNION ALL
-      SELECT a.uid, o.parent_uid, CASE WHEN o.parent_uid IS NULL THEN a.path ELSE '/' || o.id || a.path END
-        FROM above a JOIN content_object o ON o.uid = a.parent_uid
-    )
-    SELECT h.uid, a.path, o.title, h.holder, ${micros('h.created')}, ${micros('h.expires_at')}, h.timeout_s, h.stealable
-      FROM held h JOIN above a ON a.uid = h.uid AND a.parent_uid IS NULL JOIN content_object o ON o.uid = h.uid
-     WHERE starts_with(a.path, $1)
+    SELECT h.uid, object.path, object.title, h.holder, ${micros('h.created')}, ${micros('h.expires_at')}, h.timeout_s, h.stealable
+      FROM content_lock h
+     CROSS JOIN LATERAL (
+       WITH RECURSIVE above (parent_uid, path, title) AS (
+         SELECT o.parent_uid, CASE WHEN o.parent_uid IS NULL THEN '/' ELSE '/' || o.id END, o.title
+           FROM content_object o WHERE o.uid = h.uid
+         UNION ALL
+         SELECT o.parent_uid, CASE WHEN o.parent_uid IS NULL THEN a.path ELSE '/' || o.id || a.path END, a.title
+           FROM above a JOIN content_object o ON o.uid = a.parent_uid)
+       SELECT path, title FROM above WHERE parent_uid IS NULL) object
+     WHERE h.expires_at > clock_timestamp() AND h.uid > $3 AND ($2::text IS NULL OR h.holder = $2::text)
+       AND starts_with(object.path, $1)
      ORDER BY h.uid
      LIMIT $4::integer`,
 };

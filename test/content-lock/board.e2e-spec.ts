@@ -129,6 +129,30 @@ describe('the list', () => {
     expect(await list(below(folder, `&after=${'f'.repeat(32)}`))).toEqual({ items: [], next: null });
   });
 
+  it('comes in pages of any size, whatever the number of locks', async () => {
+    const {
+      json: { UID: uid },
+    } = await alice.get(folder);
+    await editors.app.sql(
+      `INSERT INTO content_object (uid, parent_uid, id, type, title, description, fields, position, version, created, modified,
+         created_by, last_by, last_at)
+       SELECT md5(n::text), $1, 'n' || n, 'Document', 'many', '', '{}', n, nextval('content_version_seq'), now(), now(), 'x', 'x',
+              now()
+         FROM generate_series(1, 20000) n`,
+      [uid],
+    );
+    await editors.app.sql(
+      `INSERT INTO content_lock
+       SELECT uid, 'alice', gen_random_uuid(), now(), now(), now() + interval '1 hour', 3600, true
+         FROM content_object WHERE title = 'many'`,
+    );
+    const { items } = await list('limit=1');
+    expect(items.length).toBe(1);
+    expect((await list(below(folder, '&limit=1000'))).items.length).toBe(1000);
+    expect((await list(below('/nowhere'))).items).toEqual([]);
+    await editors.app.sql(`DELETE FROM content_object WHERE title = 'many'`);
+  });
+
   it.each(['limit=0', 'limit=1001', 'limit=x', 'limit=1.5', 'holder=%00', 'path-prefix=a%00'])(
     'refuses %s with 400',
     async (query) => {
