@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { type ContentAnswer, type ContentHttp } from '../content/content-http';
 import {
   age,
@@ -10,6 +11,7 @@ import {
   lockSeenBy,
   startEditors,
   STRICT,
+  uidOf,
   UNLOCKED,
   withToken,
 } from './editors';
@@ -362,6 +364,35 @@ describe('PATCH of an object that is not locked', () => {
     const { token } = await lock(alice, path);
     await unlock(alice);
     expect((await save(alice, token)).status).toBe(204);
+  });
+
+  it.each([
+    ['a former token', (token: string) => token],
+    ['another token', () => randomUUID()],
+    ['something else', () => 'x'],
+  ])('looks at no other former locks of the object, for %s', async (_what, sent) => {
+    const { token } = await lock(alice, path);
+    await unlock(alice);
+    const { app } = editors;
+    await app.sql(
+      `INSERT INTO content_lock_token
+       SELECT uid, gen_random_uuid(), issued_at, ended_at FROM content_lock_token, generate_series(1, 3000) WHERE token = $1`,
+      [token],
+    );
+    const read = async (): Promise<number> => {
+      const [row] = await app.sql<{ rows: string }>(
+        `SELECT seq_tup_read + idx_tup_fetch AS rows FROM pg_stat_xact_user_tables WHERE relname = 'content_lock_token'`,
+      );
+      return Number(row!.rows);
+    };
+    const uid = await uidOf(alice, path);
+    await app.sql('BEGIN');
+    const before = await read();
+    const [row] = await app.sql(`SELECT content_lock_verdict($1, 'alice', $2) AS verdict`, [uid, sent(token)]);
+    const after = await read();
+    await app.sql('COMMIT');
+    expect(row).toEqual({ verdict: 'free' });
+    expect(after - before).toBeLessThanOrEqual(1);
   });
 
   it('does not revive a lock that ran out', async () => {

@@ -91,6 +91,27 @@ export class ContentCosts1763000000016 implements MigrationInterface {
         RETURN QUERY SELECT result, o.version;
       END
       $$`);
+    // A former token is found by its key, as the one who holds it writes it: all others of its object may be millions.
+    await runner.query(`
+      CREATE OR REPLACE FUNCTION content_lock_verdict(p_uid text, p_user text, p_token text) RETURNS text LANGUAGE plpgsql VOLATILE AS $$
+      DECLARE
+        l content_lock%ROWTYPE;
+        issued timestamptz;
+        known uuid;
+      BEGIN
+        SELECT * INTO l FROM content_lock WHERE uid = p_uid;
+        IF l.expires_at > clock_timestamp() THEN
+          RETURN CASE WHEN l.holder = p_user AND l.token::text = p_token THEN 'holder' ELSE 'locked' END;
+        END IF;
+        IF p_token IS NULL THEN RETURN 'free'; END IF;
+        known := CASE WHEN p_token ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN p_token::uuid END;
+        issued := CASE WHEN l.token::text = p_token THEN l.issued_at ELSE (
+          SELECT t.issued_at FROM content_lock_token t WHERE t.uid = p_uid AND t.token = known) END;
+        PERFORM FROM content_object o
+          WHERE o.uid = p_uid AND CASE WHEN o.last_by = p_user THEN o.other_at ELSE o.last_at END > issued;
+        RETURN CASE WHEN FOUND THEN 'stale-token' ELSE 'free' END;
+      END
+      $$`);
   }
 
   // They answer what they answered, to every version of the service.
