@@ -14,6 +14,7 @@ import { LeaseFence1763000000013 } from './1763000000013-lease-fence.js';
 import { LeaseRisingFence1763000000014 } from './1763000000014-lease-rising-fence.js';
 import { ContentLevels1763000000015 } from './1763000000015-content-levels.js';
 import { ContentCosts1763000000016 } from './1763000000016-content-costs.js';
+import { ContentBounds1763000000017 } from './1763000000017-content-bounds.js';
 
 /** Every migration, oldest first. Listed by hand: a glob would find nothing in a bundle and everything in a test run. */
 export const migrations = [
@@ -33,4 +34,5 @@ export const migrations = [
   LeaseRisingFence1763000000014,
   ContentLevels1763000000015,
   ContentCosts1763000000016,
+  ContentBounds1763000000017,
 ];

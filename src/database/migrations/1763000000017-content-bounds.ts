@@ -1,0 +1,58 @@
+import { type MigrationInterface, type QueryRunner } from 'typeorm';
+
+const ROOT = '00000000000000000000000000000001';
+
+/** Work that does not grow with what others have put into a folder. */
+export class ContentBounds1763000000017 implements MigrationInterface {
+  name = 'ContentBounds1763000000017';
+
+  async up(runner: QueryRunner): Promise<void> {
+    await runner.query(`
+      CREATE FUNCTION content_is_taken(p_parent text, p_id text, p_reserved text[]) RETURNS boolean LANGUAGE plpgsql AS $$
+      BEGIN
+        RETURN (p_parent = '${ROOT}' AND p_id = ANY (p_reserved))
+            OR EXISTS (SELECT FROM content_object WHERE parent_uid = p_parent AND id = p_id);
+      END
+      $$`);
+    // The id itself where it is free, else the first of id-1, id-2 and so on; behind many it may be a later one, for not all are looked
+    // at. Steps are not to be foreseen: nobody can lay ids where they lead.
+    await runner.query(`
+      CREATE OR REPLACE FUNCTION content_free_id(p_parent text, p_id text, p_reserved text[]) RETURNS text LANGUAGE plpgsql AS $$
+      DECLARE
+        stem text := left(p_id, 240) || '-';
+        taken bigint := 0;
+        free bigint := 1;
+        middle bigint;
+      BEGIN
+        IF NOT content_is_taken(p_parent, p_id, p_reserved) THEN RETURN p_id; END IF;
+        WHILE content_is_taken(p_parent, stem || free, p_reserved) LOOP
+          taken := free;
+          free := CASE WHEN free < 20 THEN free + 1 ELSE 2 * free + floor(random() * free)::bigint END;
+        END LOOP;
+        WHILE free - taken > 1 LOOP
+          middle := (taken + free) / 2;
+          IF content_is_taken(p_parent, stem || middle, p_reserved) THEN taken := middle; ELSE free := middle; END IF;
+        END LOOP;
+        RETURN stem || free;
+      END
+      $$`);
+  }
+
+  async down(runner: QueryRunner): Promise<void> {
+    await runner.query(`
+      CREATE OR REPLACE FUNCTION content_free_id(p_parent text, p_id text, p_reserved text[]) RETURNS text LANGUAGE plpgsql AS $$
+      DECLARE
+        candidate text := p_id;
+        n integer := 0;
+      BEGIN
+        WHILE (p_parent = '${ROOT}' AND candidate = ANY (p_reserved))
+           OR EXISTS (SELECT FROM content_object WHERE parent_uid = p_parent AND id = candidate) LOOP
+          n := n + 1;
+          candidate := left(p_id, 240) || '-' || n;
+        END LOOP;
+        RETURN candidate;
+      END
+      $$`);
+    await runner.query(`DROP FUNCTION content_is_taken`);
+  }
+}
