@@ -45,6 +45,8 @@ export interface RemoveResult {
   readonly holds: boolean;
   /** Uids of the first locked objects, nearest first. */
   readonly inTheWay: readonly string[];
+  /** Null when verdict or condition stood in the way. */
+  readonly outcome: 'done' | 'too-many' | null;
 }
 
 export interface MovedObject {
@@ -68,6 +70,8 @@ export type Versions = readonly string[] | null;
 export const MAX_FIELDS_BYTES = 2048 * 1024;
 /** Objects that one copy makes, those below its sources included; more would not end within a statement's time. */
 export const MAX_COPIED_OBJECTS = 5_000;
+/** Objects that one removal takes away, for the same reason. */
+export const MAX_REMOVED_OBJECTS = 20_000;
 /** Levels below the root. With the longest of ids an address still fits into the target of a request, with a view and a query behind it. */
 export const MAX_LEVELS = 50;
 
@@ -201,10 +205,15 @@ export class ContentRepository extends Repository<ContentObjectEntity> {
 
   /** Removes the object with everything below it, or nothing; null when it is gone. */
   async removeSubtree(uid: string, versions: Versions, claim: ChangeClaim): Promise<RemoveResult | null> {
-    const [row] = await this.database.query(this.statements.remove, [uid, ...claimValues(claim), versions]);
+    const [row] = await this.database.query(this.statements.remove, [
+      uid,
+      ...claimValues(claim),
+      versions,
+      MAX_REMOVED_OBJECTS,
+    ]);
     if (!row) return null;
-    const [verdict, holds, inTheWay] = row as [Verdict, boolean, string[] | null];
-    return { verdict, holds, inTheWay: inTheWay ?? [] };
+    const [verdict, holds, inTheWay, outcome] = row as [Verdict, boolean, string[] | null, RemoveResult['outcome']];
+    return { verdict, holds, inTheWay: inTheWay ?? [], outcome };
   }
 
   /** Moves all sources or none; those that are gone are missing in the answer. */

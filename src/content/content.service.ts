@@ -11,6 +11,7 @@ import {
   type Located,
   MAX_COPIED_OBJECTS,
   MAX_LEVELS,
+  MAX_REMOVED_OBJECTS,
   type Versions,
 } from './content.repository.js';
 import { idFromTitle } from './rules/content-id.js';
@@ -151,6 +152,9 @@ export class ContentService {
     if (object.uid === ROOT_UID) throw badRequest('The site root cannot be deleted.');
     const result = await this.repository.removeSubtree(object.uid, versions, claim);
     if (!result) throw noSuchObject(urls.urlOf(path), urls.urlOf([]));
+    if (result.outcome === 'too-many') {
+      throw badRequest(`A deletion may take ${MAX_REMOVED_OBJECTS} objects at most.`);
+    }
     await this.checkVerdict(result.verdict, 'remove', object, result.inTheWay, urls);
     if (!result.holds) throw preconditionFailed();
   }

@@ -124,17 +124,22 @@ export function guardedStatements({
         SELECT verdict, holds, outcome, new_version, (SELECT count(*) FROM touched)
           FROM judged LEFT JOIN changed ON true`,
     },
-    /** $5 versions that `If-Match` names, null for any. Answers verdict of the object, whether the condition holds, uids in the way. */
+    /**
+     * $5 versions that `If-Match` names, null for any, $6 objects at most. Answers verdict of the object, whether the condition holds, uids
+     * in the way, outcome. Where there are too many, nothing is judged.
+     */
     remove: {
       name: 'content_remove',
       isWrite: true,
       text: `
         WITH ${CLAIM}, seen AS MATERIALIZED (
-          SELECT uid, level, version FROM content_lock_subtree($1)
+          SELECT uid, level, version FROM content_lock_subtree($1, $6::integer)
+        ), size AS MATERIALIZED (
+          SELECT bool_or(uid IS NULL) AS is_too_large FROM seen
         ), judged AS MATERIALIZED (
           SELECT uid, level, ${verdict('seen.uid')} AS verdict,
                  level > 0 OR $5::bigint[] IS NULL OR version = ANY ($5::bigint[]) AS holds
-            FROM seen
+            FROM seen WHERE NOT (SELECT is_too_large FROM size)
         ), decided AS MATERIALIZED (
           SELECT bool_and(${MAY_GO_ON}) AS may_go_on, bool_and(holds) AS holds, array_agg(uid) AS uids,
                  (array_agg(uid ORDER BY level, uid) FILTER (WHERE NOT (${MAY_GO_ON})))[1:5] AS in_the_way,
@@ -143,7 +148,9 @@ export function guardedStatements({
         )
         SELECT coalesce(verdict, 'free'), holds, in_the_way,
                CASE WHEN may_go_on AND holds THEN content_remove(uids) END
-          FROM decided`,
+          FROM decided
+        UNION ALL
+        SELECT 'free', true, NULL, 'too-many' FROM size WHERE is_too_large`,
     },
     /**
      * $5 target, $6 levels. Answers for each source in turn: its uid, verdict, outcome, new id; an outcome that is not done stands in each

@@ -1,3 +1,4 @@
+import { MAX_REMOVED_OBJECTS } from '../../src/content/content.repository';
 import { startApp, type TestApp } from '../support/start-app';
 import { ContentHttp, USERS } from './content-http';
 
@@ -50,5 +51,21 @@ describe('an id that very many have', () => {
     for (let turn = 0; turn < 30; turn++) made.add(await alice.add('/gaps', { title: 'Same' }));
     expect(made.size).toBe(30);
     for (const path of made) expect(path.length).toBeLessThan('/gaps/same-'.length + 15);
+  });
+});
+
+describe('a tree of more objects than one statement deletes', () => {
+  it('is refused as it is, and its parts are not', async () => {
+    await alice.add('/', { '@type': 'Folder', id: 'outer' });
+    await alice.add('/outer', { '@type': 'Folder', id: 'inner' });
+    await insert('inner', `SELECT n FROM generate_series(2, ${MAX_REMOVED_OBJECTS}) n`);
+    const { status, json } = await alice.delete('/outer');
+    expect([status, json]).toMatchObject([
+      400,
+      { type: 'BadRequest', message: `A deletion may take ${MAX_REMOVED_OBJECTS} objects at most.` },
+    ]);
+    expect((await anybody.get('/outer/inner?b_size=0')).json.items_total).toBe(MAX_REMOVED_OBJECTS - 1);
+    // One fewer is not too many: it is its condition that fails.
+    expect((await alice.delete('/outer/inner', { 'if-match': '"x"' })).status).toBe(412);
   });
 });

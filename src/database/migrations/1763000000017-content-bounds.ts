@@ -36,6 +36,34 @@ export class ContentBounds1763000000017 implements MigrationInterface {
         RETURN stem || free;
       END
       $$`);
+    // Beside the one that processes of the version before still call. A row without a uid, and nothing behind it, says that there are more
+    // than p_max: a level is counted before it is locked.
+    await runner.query(`
+      CREATE FUNCTION content_lock_subtree(p_uid text, p_max integer) RETURNS TABLE (uid text, level integer, version bigint)
+      LANGUAGE plpgsql AS $$
+      DECLARE
+        current_level text[];
+        depth integer := 0;
+        room integer := p_max - 1;
+      BEGIN
+        RETURN QUERY SELECT o.uid, 0, o.version FROM content_object o WHERE o.uid = p_uid FOR UPDATE;
+        IF NOT FOUND THEN RETURN; END IF;
+        current_level := ARRAY[p_uid];
+        LOOP
+          depth := depth + 1;
+          room := room - (
+            SELECT count(*) FROM (SELECT FROM content_object o WHERE o.parent_uid = ANY (current_level) LIMIT room + 1) counted);
+          IF room < 0 THEN
+            RETURN QUERY SELECT NULL::text, depth, NULL::bigint;
+            RETURN;
+          END IF;
+          SELECT array_agg(c.uid) INTO current_level
+            FROM (SELECT o.uid FROM content_object o WHERE o.parent_uid = ANY (current_level) ORDER BY o.uid FOR UPDATE) c;
+          EXIT WHEN current_level IS NULL;
+          RETURN QUERY SELECT o.uid, depth, o.version FROM content_object o WHERE o.uid = ANY (current_level);
+        END LOOP;
+      END
+      $$`);
   }
 
   async down(runner: QueryRunner): Promise<void> {
@@ -53,6 +81,6 @@ export class ContentBounds1763000000017 implements MigrationInterface {
         RETURN candidate;
       END
       $$`);
-    await runner.query(`DROP FUNCTION content_is_taken`);
+    await runner.query(`DROP FUNCTION content_is_taken, content_lock_subtree(text, integer)`);
   }
 }
