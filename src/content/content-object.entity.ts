@@ -35,6 +35,10 @@ export class ContentObjectEntity {
   @Column('text')
   fields!: string;
 
+  /** Whether the navigation leaves it out, by its fields; a trigger keeps it. */
+  @Column({ type: 'boolean', default: false })
+  hidden!: boolean;
+
   /** Order among siblings; not dense. */
   @Column('bigint')
   position!: string;

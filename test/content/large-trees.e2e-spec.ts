@@ -1,4 +1,6 @@
+import { randomBytes } from 'node:crypto';
 import { MAX_REMOVED_OBJECTS } from '../../src/content/content.repository';
+import { SideTransaction } from '../support/side-transaction';
 import { startApp, type TestApp } from '../support/start-app';
 import { ContentHttp, USERS } from './content-http';
 
@@ -67,5 +69,30 @@ describe('a tree of more objects than one statement deletes', () => {
     expect((await anybody.get('/outer/inner?b_size=0')).json.items_total).toBe(MAX_REMOVED_OBJECTS - 1);
     // One fewer is not too many: it is its condition that fails.
     expect((await alice.delete('/outer/inner', { 'if-match': '"x"' })).status).toBe(412);
+  });
+});
+
+describe('the navigation', () => {
+  it('reads no fields of the pages that it shows or leaves out', async () => {
+    const noise = randomBytes(50_000).toString('hex');
+    await alice.add('/', { id: 'shown', title: 'Shown', noise, nested: { exclude_from_nav: true } });
+    await alice.add('/', { id: 'hidden', title: 'Hidden', noise, exclude_from_nav: true });
+    const [row] = await app.sql<{ index: string }>(`
+      SELECT i.indexrelid::regclass::text AS index
+        FROM pg_class c JOIN pg_index i ON i.indrelid = c.reltoastrelid WHERE c.oid = 'content_object'::regclass`);
+    // Whoever reads what is too large for a row waits for this.
+    const held = await SideTransaction.begin(app, `REINDEX INDEX ${row!.index}`);
+    try {
+      for (const address of ['/@navigation', '/?expand=navigation&b_size=0']) {
+        const { status, json } = await anybody.get(address);
+        expect(status).toBe(200);
+        const { items } = json['@components']?.navigation ?? json;
+        const titles = items.map(({ title }: { title: string }) => title);
+        expect(titles).toContain('Shown');
+        expect(titles).not.toContain('Hidden');
+      }
+    } finally {
+      await held.end('ROLLBACK');
+    }
   });
 });

@@ -11,12 +11,12 @@ export interface NavigationEntry {
   readonly children: NavigationEntry[];
 }
 
-/** Entries of one answer. A page cannot show more, and each costs a look at its fields. */
+/** Entries of one answer. A page cannot show more. */
 const MAX_ENTRIES = 1_000;
 
 /**
- * $1 levels below the root, $2 entries at most. Parents come before their children, siblings in their order. Fields are taken apart only
- * where the text speaks of the member at all; one that is hidden hides what is below it.
+ * $1 levels below the root, $2 entries at most. Parents come before their children, siblings in their order. One that is hidden hides
+ * what is below it.
  */
 const LIST_NAVIGATION: Statement = {
   name: 'content_list_navigation',
@@ -28,9 +28,7 @@ const LIST_NAVIGATION: Statement = {
       SELECT c.uid, w.uid, c.id, c.title, c.description, w.level + 1
         FROM walk w CROSS JOIN LATERAL (
           SELECT o.uid, o.id, o.title, o.description FROM content_object o
-           WHERE o.parent_uid = w.uid
-             AND NOT CASE WHEN o.fields ~ '"exclude_from_nav"' THEN coalesce(o.fields::json ->> 'exclude_from_nav' = 'true', false)
-                          ELSE false END
+           WHERE o.parent_uid = w.uid AND NOT o.hidden
            ORDER BY o.parent_uid, o.position, o.uid LIMIT $2::integer
         ) c
        WHERE w.level < $1::integer

@@ -64,6 +64,21 @@ export class ContentBounds1763000000017 implements MigrationInterface {
         END LOOP;
       END
       $$`);
+    // Whether the navigation leaves an object out. Kept beside the fields, which those who read the navigation need not look at then; by
+    // a trigger, so that processes of the version before keep it too.
+    await runner.query(`ALTER TABLE content_object ADD COLUMN hidden boolean NOT NULL DEFAULT false`);
+    await runner.query(`
+      CREATE FUNCTION content_set_hidden() RETURNS trigger LANGUAGE plpgsql AS $$
+      BEGIN
+        NEW.hidden := strpos(NEW.fields, '"exclude_from_nav"') > 0
+          AND coalesce(NEW.fields::json ->> 'exclude_from_nav' = 'true', false);
+        RETURN NEW;
+      END
+      $$`);
+    await runner.query(`
+      CREATE TRIGGER content_object_hidden BEFORE INSERT OR UPDATE OF fields ON content_object
+        FOR EACH ROW EXECUTE FUNCTION content_set_hidden()`);
+    await runner.query(`UPDATE content_object SET fields = fields WHERE strpos(fields, '"exclude_from_nav"') > 0`);
   }
 
   async down(runner: QueryRunner): Promise<void> {
@@ -81,6 +96,8 @@ export class ContentBounds1763000000017 implements MigrationInterface {
         RETURN candidate;
       END
       $$`);
-    await runner.query(`DROP FUNCTION content_is_taken, content_lock_subtree(text, integer)`);
+    await runner.query(`DROP TRIGGER content_object_hidden ON content_object`);
+    await runner.query(`ALTER TABLE content_object DROP COLUMN hidden`);
+    await runner.query(`DROP FUNCTION content_is_taken, content_lock_subtree(text, integer), content_set_hidden`);
   }
 }
