@@ -18,7 +18,7 @@ import {
   FIND_TICKETS,
   INDEXED_BYTES,
   LEAVE,
-  LIST,
+  listFor,
   LOOK,
   NOTIFY,
   PURGE,
@@ -254,7 +254,7 @@ export class LeaseRepository extends Repository<LeaseEntity> {
 
   /**
    * @param storePrefix what all stored keys of the store start with
-   * @param after position of the last lease of the page before; null for the first page
+   * @param after position of the last lease of the page before; null, and a place outside the prefix, for the first page
    */
   async listPage(
     storePrefix: string,
@@ -263,16 +263,18 @@ export class LeaseRepository extends Repository<LeaseEntity> {
     limit: number,
   ): Promise<{ lease: Lease; position: LeasePosition }[]> {
     const prefix = Buffer.from(storePrefix + filter.prefix);
-    const from = prefix.subarray(0, INDEXED_BYTES);
-    const rows = await this.database.query(LIST, [
-      from,
-      firstBehind(from),
+    const start = prefix.subarray(0, INDEXED_BYTES);
+    const isWithin = after?.start.subarray(0, start.length).equals(start) === true;
+    // No digest is empty.
+    const from = isWithin ? after : { start, digest: Buffer.alloc(0) };
+    const rows = await this.database.query(listFor(limit), [
+      from.start,
+      from.digest,
+      Buffer.concat([start, BEHIND_ALL]),
       prefix,
       Buffer.byteLength(storePrefix),
       filter.owner === null ? null : Buffer.from(filter.owner),
       filter.state,
-      after?.start ?? null,
-      after?.digest ?? null,
       limit,
     ]);
     return rows.map((row) => ({
@@ -426,6 +428,9 @@ export interface LeasePosition {
   readonly digest: Buffer;
 }
 
+/** Behind whatever a stored key can go on with: UTF-8 has no such byte. */
+const BEHIND_ALL = Buffer.of(0xff);
+
 /** Leases that are looked at for one reading of the metrics: some milliseconds of the database's time. */
 const MAX_COUNTED = 10_000;
 /** Bytes of a digest that tell well enough where in the order it stands; as many as a number holds exactly. */
@@ -457,12 +462,3 @@ const toGrant = (row: Row, from: number): Grant => ({
   remainingMs: row[from + 3] as number,
   waiters: row[from + 5] as number,
 });
-
-/** The first byte string behind all that start with the given one; null where there is none. */
-function firstBehind(start: Buffer): Buffer | null {
-  const last = start.findLastIndex((byte) => byte !== 0xff);
-  if (last < 0) return null;
-  const behind = Buffer.from(start.subarray(0, last + 1));
-  behind[last]! += 1;
-  return behind;
-}

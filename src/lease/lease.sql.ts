@@ -177,26 +177,45 @@ export const FIND: Statement = {
 export const INDEXED_BYTES = 512;
 
 /**
- * A page in the order of stored keys. $1, $2 prefix and the first text behind all that start with it, cut to the indexed bytes; $3 the
- * whole prefix; $4 bytes of the store's own part of it; $5 owner or null; $6 wanted state or null; $7, $8 indexed part and digest of the last
- * key of the page before, or null; $9 limit. A key whose resource has a separator belongs to another store.
+ * A page in the order of stored keys. $1, $2 indexed part and digest of the last key of the page before, or what lies before the first
+ * key; $3 what lies behind the last one; $4 the prefix; $5 bytes of the store's own part of it; $6 owner or null; $7 wanted state or
+ * null; $8 limit. A key whose resource has a separator belongs to another store.
+ *
+ * The first two comparisons are the range of the index to walk, with one bound at each end whatever is asked for: a kept plan knows no
+ * values, and takes a bound that may be left out for a filter. That range it has to walk in order until the page is full, and not to read
+ * as a whole and sort. So the planner is told a number of rows, and all other conditions are one `CASE`: of each by itself it would
+ * suppose that hardly any row meets it.
+ *
+ * @param most highest limit
  */
-export const LIST: Statement = {
-  name: 'lease_list',
+const listOf = (most: number): Statement => ({
+  name: `lease_list_${most}`,
   isWrite: false,
   text: `
-    SELECT substring(l.stored_key FROM 1 FOR ${INDEXED_BYTES}), l.key_digest, ${COLUMNS('l', LIVE_WAITERS('l'))}
-      FROM lease l
-     WHERE substring(l.stored_key FROM 1 FOR ${INDEXED_BYTES}) >= $1::bytea
-       AND ($2::bytea IS NULL OR substring(l.stored_key FROM 1 FOR ${INDEXED_BYTES}) < $2::bytea)
-       AND ($7::bytea IS NULL OR (substring(l.stored_key FROM 1 FOR ${INDEXED_BYTES}), l.key_digest) > ($7::bytea, $8::bytea))
-       AND substring(l.stored_key FROM 1 FOR length($3::bytea)) = $3::bytea
-       AND position('||'::bytea IN substring(l.stored_key FROM $4::integer + 1)) = 0
-       AND ($5::bytea IS NULL OR (l.owner = $5::bytea AND ${isHeld('l')}))
-       AND ($6::text IS NULL OR ($6::text = 'held') = ${isHeld('l')})
-     ORDER BY substring(l.stored_key FROM 1 FOR ${INDEXED_BYTES}), l.key_digest
-     LIMIT $9`,
-};
+    SELECT * FROM (
+      SELECT substring(l.stored_key FROM 1 FOR ${INDEXED_BYTES}) AS start, l.key_digest AS digest,
+             ${COLUMNS('l', LIVE_WAITERS('l'))}
+        FROM lease l
+       WHERE (substring(l.stored_key FROM 1 FOR ${INDEXED_BYTES}), l.key_digest) > ($1::bytea, $2::bytea)
+         AND substring(l.stored_key FROM 1 FOR ${INDEXED_BYTES}) < $3::bytea
+         AND CASE
+               WHEN substring(l.stored_key FROM 1 FOR length($4::bytea)) <> $4::bytea THEN false
+               WHEN position('||'::bytea IN substring(l.stored_key FROM $5::integer + 1)) > 0 THEN false
+               WHEN $6::bytea IS NOT NULL AND (l.owner = $6::bytea AND ${isHeld('l')}) IS NOT TRUE THEN false
+               ELSE $7::text IS NULL OR ($7::text = 'held') = ${isHeld('l')}
+             END
+       ORDER BY start, digest
+       LIMIT ${most}
+    ) page
+     ORDER BY start, digest
+     LIMIT $8`,
+});
+
+/** What is read for a page of the default length, and for the longest: one more, which tells whether it is the last. */
+const LISTS = [listOf(101), listOf(1001)] as const;
+
+/** @param limit up to 1001 */
+export const listFor = (limit: number): Statement => LISTS[limit <= 101 ? 0 : 1];
 
 /** What the functions answer about the line, read by `toTurn`. */
 const TURN = `f.state, f.ticket, f.fence, ${time('f.granted_at')}, ${time('f.expires_at')}, ${remainingMs('f')}, f.wake, f.waiters`;

@@ -47,7 +47,7 @@ beforeAll(async () => {
   );
   for (const index of [0, 1, 2]) await locks.delete(resources[index]!, `?owner=owner+${index}`);
   for (const index of [3, 4]) await expire(app, resources[index]!);
-  await locks.in('mainly').grant('foreign', 'stranger');
+  for (const name of ['foreign', 'strange']) await locks.in('mainly').grant(name, 'stranger');
   await locks.in('all').grant('job of all', 'stranger');
 });
 afterAll(async () => {
@@ -137,8 +137,19 @@ describe('a list of locks', () => {
     expect(namesOf(found.flat())).toEqual(sorted(expected));
   });
 
+  it('begins with its first page behind a place that is not in it', async () => {
+    const nextOf = async (from: NativeHttp, prefix: string): Promise<string> =>
+      (await from.list(`?limit=1&prefix=${encodeURIComponent(prefix)}`)).json.next;
+    const before = await nextOf(locks, '100%');
+    const behind = [await nextOf(locks, '日本'), await nextOf(locks.in('mainly'), '')];
+    for (const after of [before, ...behind]) {
+      const { json } = await locks.list(`?limit=1000&prefix=job&after=${encodeURIComponent(after)}`);
+      expect(namesOf(json.items)).toEqual(sorted(resources.filter((name) => name.startsWith('job'))));
+    }
+  });
+
   it('has no lock of another store, also where prefixes begin alike', async () => {
-    expect(namesOf((await pages(locks.in('mainly'), '')).flat())).toEqual(['foreign']);
+    expect(namesOf((await pages(locks.in('mainly'), '')).flat())).toEqual(['foreign', 'strange']);
     expect(namesOf((await pages(locks.in('all'), '')).flat())).toEqual(['job of all']);
   });
 

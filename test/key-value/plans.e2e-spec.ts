@@ -1,5 +1,3 @@
-import { Client } from 'pg';
-import { type DatabaseAddress, dataSourceOptions } from '../../src/database/connection';
 import {
   type KeyValueFilter,
   listNames,
@@ -11,6 +9,7 @@ import {
 import { FIND_AS_OF, FIND_MANY, STORE_CHANGES } from '../../src/key-value/key-value.sql';
 import { type StringFilter } from '../../src/key-value/rules/string-filter';
 import { createSnapshot } from '../../src/snapshot/snapshot.sql';
+import { KeptPlans } from '../support/kept-plans';
 import { startApp, type TestApp } from '../support/start-app';
 
 /**
@@ -24,7 +23,7 @@ const START = Date.UTC(2026, 0, 1);
 const HOUR_MS = 3_600_000;
 
 let app: TestApp;
-let client: Client;
+let plans: KeptPlans;
 
 beforeAll(async () => {
   app = await startApp();
@@ -42,65 +41,12 @@ beforeAll(async () => {
       FROM key_value_revision WHERE value = 'value of ${REVISIONS}' ORDER BY revision`);
   await app.sql('VACUUM (ANALYZE) key_value');
   await app.sql('VACUUM (ANALYZE) key_value_revision');
-
-  const [row] = await app.sql<{ database: string }>('SELECT current_database() AS database');
-  const address = {
-    ...(JSON.parse(process.env['LATCHKEY_TEST_DATABASE']!) as DatabaseAddress),
-    database: row!.database,
-  };
-  const { options } = dataSourceOptions(address, { poolMax: 1 }).extra as { options: string };
-  client = new Client({ ...address, options });
-  await client.connect();
+  plans = await KeptPlans.of(app);
 });
 afterAll(async () => {
-  await client.end();
+  await plans.close();
   await app.close();
 });
-
-interface Plan {
-  'Node Type': string;
-  'Actual Rows': number;
-  'Shared Hit Blocks': number;
-  'Shared Read Blocks': number;
-  Plans?: Plan[];
-}
-
-interface Look {
-  /** That the statement touches. */
-  blocks: number;
-  /** That the plan has. */
-  nodes: string[];
-  /** The most that any of the nodes hands on. */
-  rows: number;
-}
-
-const nodesOf = (plan: Plan): Plan[] => [plan, ...(plan.Plans ?? []).flatMap(nodesOf)];
-
-/**
- * Looks at the plan that the service gets. With plan_cache_mode that is the one of a prepared statement, whether it has a name or not,
- * while EXPLAIN of a statement with values plans for these values.
- */
-async function look({ statement, values }: Prepared): Promise<Look> {
-  const literal = (value: unknown): string => {
-    if (Array.isArray(value)) return `ARRAY[${value.map(literal).join()}]::text[]`;
-    return value === null ? 'NULL' : client.escapeLiteral(`${value as string}`);
-  };
-  const given = values.length === 0 ? '' : `(${values.map(literal).join()})`;
-  await client.query(`PREPARE looked_at AS ${statement.text}`);
-  await client.query('BEGIN');
-  const { rows } = await client.query<{ 'QUERY PLAN': [{ Plan: Plan }] }>(
-    `EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) EXECUTE looked_at ${given}`,
-  );
-  await client.query('ROLLBACK');
-  await client.query('DEALLOCATE looked_at');
-  const [{ Plan: plan }] = rows[0]!['QUERY PLAN'];
-  const nodes = nodesOf(plan);
-  return {
-    blocks: plan['Shared Hit Blocks'] + plan['Shared Read Blocks'],
-    nodes: nodes.map((node) => node['Node Type']),
-    rows: Math.max(...nodes.map((node) => node['Actual Rows'])),
-  };
-}
 
 const ANY: StringFilter = { kind: 'any' };
 const exactly = (value: string): StringFilter => ({ kind: 'exact', value });
@@ -180,7 +126,7 @@ it.each<[string, number, Prepared]>([
   ],
   ['whether anything has changed', 20, { statement: STORE_CHANGES, values: ['9223372036854775807'] }],
 ])('reads %s without reading more than %d blocks', async (_, most, prepared) => {
-  const { blocks, nodes } = await look(prepared);
+  const { blocks, nodes } = await plans.look(prepared);
   expect(nodes).not.toContain('Seq Scan');
   expect(blocks).toBeGreaterThan(0);
   expect(blocks).toBeLessThanOrEqual(most);
@@ -204,7 +150,7 @@ it.each<[string, number, Partial<KeyValueFilter>]>([
     description: null,
   };
   const author = { actor: 'a', address: '', requestId: '00000000-0000-4000-8000-000000000000' };
-  const { nodes, rows, blocks } = await look(
+  const { nodes, rows, blocks } = await plans.look(
     createSnapshot({ name: 's', etag: 'e', input, description: null, author }),
   );
   expect(nodes).not.toContain('Seq Scan');
