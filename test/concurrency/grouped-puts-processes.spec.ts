@@ -241,7 +241,10 @@ describe(`${CLIENTS} puts, deletes and locks of ${KEYS} keys at once, over two p
   ])(
     'would be found with $name',
     async ({ fault }) => {
-      expect((await run([fault], 15)).found).not.toEqual([]);
+      let found: string[] = [];
+      // Whether requests meet where the fault shows is chance, each time anew.
+      for (let turn = 0; turn < 15 && found.length === 0; turn++) found = (await run([fault], 15)).found;
+      expect(found).not.toEqual([]);
     },
     240_000,
   );
