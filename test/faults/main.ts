@@ -75,7 +75,7 @@ async function main(): Promise<number> {
       3,
     )),
   );
-  outcomes.push(...(await inLanes(bugs, (bug) => runPlanted(bug, builds.get(bug)!), 2)));
+  outcomes.push(...(await inLanes(bugs, (bug) => findPlanted(bug, builds.get(bug)!), 2)));
   await cleanUp();
   report(outcomes, startedAt);
   return outcomes.length > 0 && outcomes.every(({ isPassed }) => isPassed) ? 0 : 1;
@@ -105,9 +105,19 @@ async function runTest(test: FaultTest): Promise<Outcome> {
   return outcome;
 }
 
+/** Whether requests meet where a bug shows is chance, in a share of the usual load above all: each time anew. */
+const TURNS_FOR_A_BUG = 5;
+
+async function findPlanted(bug: PlantedBug, build: string): Promise<Outcome> {
+  for (let turn = 1; ; turn++) {
+    const outcome = await runPlanted(bug, build, new Random(seed, turn === 1 ? bug.id : `${bug.id} again ${turn}`));
+    if (outcome.isPassed || turn === TURNS_FOR_A_BUG) return outcome;
+  }
+}
+
 /** A planted bug is found when the test that is there for it fails, for the reason that is expected. */
-async function runPlanted(bug: PlantedBug, build: string): Promise<Outcome> {
-  const context = new Context(new Findings(), new Random(seed, bug.id), bug.isLong === true, build, bug.share);
+async function runPlanted(bug: PlantedBug, build: string, random: Random): Promise<Outcome> {
+  const context = new Context(new Findings(), random, bug.isLong === true, build, bug.share);
   const verdict = new Findings();
   const outcome = await timed(bug.id, `planted: ${bug.title}`, [], context, async () => {
     await bug.run(context);

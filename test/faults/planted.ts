@@ -121,12 +121,7 @@ export const PLANTED: readonly PlantedBug[] = [
     foundBy: 'F2',
     sign: /LOST/,
     share: 0.1,
-    // Until it is found: a kill that comes just behind a write to the disk loses nothing.
-    run: async (context) => {
-      for (let turn = 0; turn < 5 && !context.findings.violations.some((text) => text.includes('LOST')); turn++) {
-        await databaseKills.run(context);
-      }
-    },
+    run: (context) => databaseKills.run(context),
   },
   {
     id: 'F0.6',
